@@ -1,0 +1,4 @@
+//! Backup, migration and synchronisation of Citadel sites.
+#![deny(unsafe_code)]
+
+pub mod site;

@@ -1,0 +1,1 @@
+//! Berkeley DB B-tree tables: reader and writer.

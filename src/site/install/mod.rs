@@ -1,0 +1,1 @@
+//! Staging and atomic replacement of a site.

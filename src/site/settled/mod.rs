@@ -1,0 +1,1 @@
+//! Whether the tables of a site are complete without recovery.
