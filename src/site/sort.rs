@@ -1,1 +1,0 @@
-//! External sort in bounded memory.
