@@ -1,0 +1,85 @@
+//! The digests that say what a record is, whatever the way it is stored (`format-spec/record.md`, section 7).
+
+use super::cbor::Encoder;
+use super::header::{encode_fields, encode_key};
+use crate::record::{Body, Header};
+
+/// A blake3 digest.
+pub type Digest = [u8; 32];
+
+/// Keeps these digests apart from every other use of blake3.
+const RECORD_CONTEXT: &str = "ctdl-dump record identity v1";
+const SITE_CONTEXT: &str = "ctdl-dump site digest v1";
+
+/// Computes the identity digest of one record after the other: over kind, key, fields, length of the body, and the body.
+#[derive(Debug)]
+pub struct RecordHasher {
+    hasher: blake3::Hasher,
+    encoder: Encoder,
+}
+
+impl Default for RecordHasher {
+    fn default() -> Self {
+        RecordHasher { hasher: blake3::Hasher::new_derive_key(RECORD_CONTEXT), encoder: Encoder::new() }
+    }
+}
+
+impl RecordHasher {
+    /// Begins a record. A body inside the header is taken with it; the bytes of a longer one follow with `body`.
+    pub fn begin(&mut self, header: &Header) {
+        self.hasher.reset();
+        let encoder = &mut self.encoder;
+        encoder.clear();
+        encoder.array(4);
+        encoder.text(header.kind.name());
+        encode_key(&header.key, encoder);
+        encode_fields(&header.fields, encoder);
+        match &header.body {
+            None => encoder.null(),
+            Some(body) => encoder.unsigned(body.length()),
+        }
+        self.hasher.update(encoder.as_bytes());
+        if let Some(Body::Inline(bytes)) = &header.body {
+            self.hasher.update(bytes);
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub fn body(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+    }
+
+    /// The digest of the record, whose body is complete.
+    pub fn digest(&self) -> Digest {
+        self.hasher.finalize().into()
+    }
+}
+
+/// Computes the site digest: over the identity digests of all records of the site, in canonical order.
+#[derive(Debug, Clone)]
+pub struct SiteHasher(blake3::Hasher);
+
+impl Default for SiteHasher {
+    fn default() -> Self {
+        SiteHasher(blake3::Hasher::new_derive_key(SITE_CONTEXT))
+    }
+}
+
+impl SiteHasher {
+    /// Takes the next record; `loss` and `omitted` are no part of the site.
+    pub fn record(&mut self, kind: crate::record::Kind, digest: &Digest) {
+        if kind.is_of_the_site() {
+            self.0.update(digest);
+        }
+    }
+
+    /// The site digest.
+    pub fn digest(&self) -> Digest {
+        self.0.finalize().into()
+    }
+}
+
+/// A digest in hexadecimal, as it is shown.
+pub fn hex(digest: &Digest) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}

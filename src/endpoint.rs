@@ -1,0 +1,96 @@
+//! The two ends of every copy: a `Source` gives records in canonical order, a `Sink` takes them.
+//!
+//! Both pass headers and *stored* segments. A source computes the identity digest of what it gives (with `codec::RecordHasher`) and hands
+//! on nothing that it could not check, but what only the end of the copy can show: a sink keeps all it got to itself until `finish`.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::codec::Digest;
+use crate::record::{End, Header, SiteInfo};
+
+/// A place that records come from.
+pub trait Source {
+    /// What is known of the site from the beginning.
+    fn site(&self) -> &SiteInfo;
+
+    /// About how many bytes `segment` and the headers will give together, if that is known: for progress only.
+    fn total_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// The next header, after whatever is left of the body before it; `None` after the last record.
+    fn next(&mut self) -> Result<Option<Header>, Failure>;
+
+    /// Puts the next segment of the present record's body into `segment`; `false` when there is none left (or the body stands in the header).
+    fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure>;
+
+    /// The identity digest of the present record, whose body has been read to its end.
+    fn digest(&self) -> Digest;
+
+    /// Ends the copy, after `next` gave `None`: looks at the source once more and says how it was found. An error means that what was given can't be trusted.
+    fn finish(&mut self) -> Result<End, Failure>;
+}
+
+/// A place that records go to. What it got is worth nothing before `finish` has succeeded.
+pub trait Sink {
+    /// What is known of the site; comes first.
+    fn begin(&mut self, site: &SiteInfo) -> Result<(), Failure>;
+
+    /// The next record. A body inside the header comes with it.
+    fn record(&mut self, header: &Header) -> Result<(), Failure>;
+
+    /// The next segment of the record's body.
+    fn segment(&mut self, segment: &[u8]) -> Result<(), Failure>;
+
+    /// The record is complete.
+    fn end_record(&mut self, digest: &Digest) -> Result<(), Failure>;
+
+    /// All records were given.
+    fn finish(&mut self, end: &End) -> Result<(), Failure>;
+}
+
+/// What kind of failure it is, for those who must decide what to do; the binary makes its exit code of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It could not be done, and nothing was changed.
+    Failed,
+    /// The archive or site is damaged, cut short, or not ours.
+    Damaged,
+    /// The site is in use, or could not be settled.
+    InUse,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// Why a copy ended early.
+#[derive(Debug)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub class: Class,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure of a place, with the place's own error.
+    pub fn new(class: Class, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Failure { class, error: error.into() }
+    }
+
+    /// The user interrupted the work.
+    pub fn interrupted() -> Self {
+        Failure::new(Class::Interrupted, "interrupted")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}

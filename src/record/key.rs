@@ -1,0 +1,144 @@
+//! Keys of records and their canonical order (`format-spec/record.md`, section 3).
+
+use std::fmt;
+
+/// The longest key in bytes: 8 for each number and the length of each name.
+pub const MAX_KEY_BYTES: usize = 4352;
+
+/// One part of a key. Numbers go by value and before names; names go by their bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyPart {
+    /// A number of Citadel's: of a message, a room, a user, a floor ...
+    Number(i64),
+    /// The bytes of a name, a path, an address; UTF-8 or not.
+    Name(Vec<u8>),
+}
+
+/// What tells a record from all others of its kind. The order is canonical.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Vec<KeyPart>);
+
+impl Key {
+    /// A key of several parts. `record::schema` says which parts each kind has.
+    pub fn new(parts: Vec<KeyPart>) -> Self {
+        Key(parts)
+    }
+
+    /// A key that is one number.
+    pub fn number(number: i64) -> Self {
+        Key(vec![KeyPart::Number(number)])
+    }
+
+    /// A key that is one name.
+    pub fn name(name: impl Into<Vec<u8>>) -> Self {
+        Key(vec![KeyPart::Name(name.into())])
+    }
+
+    /// A number and a name: `euid` (room, EUID) and `table` (table, key).
+    pub fn number_and_name(number: i64, name: impl Into<Vec<u8>>) -> Self {
+        Key(vec![KeyPart::Number(number), KeyPart::Name(name.into())])
+    }
+
+    /// Three numbers: `visit` (room, generation, user).
+    pub fn numbers(numbers: [i64; 3]) -> Self {
+        Key(numbers.into_iter().map(KeyPart::Number).collect())
+    }
+
+    /// The parts.
+    pub fn parts(&self) -> &[KeyPart] {
+        &self.0
+    }
+
+    /// The first number of the key, if it begins with one.
+    pub fn first_number(&self) -> Option<i64> {
+        match self.0.first() {
+            Some(KeyPart::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The name at the end of the key, if it ends with one.
+    pub fn last_name(&self) -> Option<&[u8]> {
+        match self.0.last() {
+            Some(KeyPart::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The three numbers of a `visit` key.
+    pub fn as_numbers(&self) -> Option<[i64; 3]> {
+        match self.0.as_slice() {
+            [KeyPart::Number(a), KeyPart::Number(b), KeyPart::Number(c)] => Some([*a, *b, *c]),
+            _ => None,
+        }
+    }
+
+    /// Size in bytes, as `MAX_KEY_BYTES` counts it.
+    pub fn size(&self) -> usize {
+        self.0
+            .iter()
+            .map(|part| match part {
+                KeyPart::Number(_) => 8,
+                KeyPart::Name(name) => name.len(),
+            })
+            .sum()
+    }
+
+    /// Appends bytes whose plain order is the order of keys of one kind (a name comes last in every kind).
+    pub fn sort_bytes(&self, out: &mut Vec<u8>) {
+        for part in &self.0 {
+            match part {
+                KeyPart::Number(number) => {
+                    out.push(1);
+                    // Flipping the sign bit puts negative numbers before positive ones.
+                    out.extend_from_slice(&((*number as u64) ^ (1 << 63)).to_be_bytes());
+                }
+                KeyPart::Name(name) => {
+                    out.push(2);
+                    out.extend_from_slice(name);
+                }
+            }
+        }
+    }
+}
+
+/// As a person reads it: numbers in decimal, names as text with what is not printable escaped, parts separated by `/`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, part) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("/")?;
+            }
+            match part {
+                KeyPart::Number(number) => write!(f, "{number}")?,
+                KeyPart::Name(name) => f.write_str(&super::printable(name))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_key() -> impl Strategy<Value = Key> {
+        prop_oneof![
+            any::<i64>().prop_map(Key::number),
+            any::<Vec<u8>>().prop_map(Key::name),
+            (any::<i64>(), any::<Vec<u8>>()).prop_map(|(n, name)| Key::number_and_name(n, name)),
+            any::<[i64; 3]>().prop_map(Key::numbers),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn sort_bytes_have_the_order_of_keys(a in any_key(), b in any_key()) {
+            let (mut bytes_a, mut bytes_b) = (Vec::new(), Vec::new());
+            a.sort_bytes(&mut bytes_a);
+            b.sort_bytes(&mut bytes_b);
+            prop_assert_eq!(a.cmp(&b), bytes_a.cmp(&bytes_b));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The values: what a record is, its kind, key, fields and body length, and the canonical order of records.
+//!
+//! Obeys `format-spec/record.md`. Nothing in here knows how a record is encoded or where it is kept.
+
+mod header;
+mod key;
+mod kind;
+pub mod schema;
+mod site_info;
+mod value;
+
+pub use header::{Body, Header, INLINE_BODY_BYTES, Residue};
+pub use key::{Key, KeyPart, MAX_KEY_BYTES};
+pub use kind::{Kind, UnknownKind};
+pub use site_info::{ByteOrder, End, Layout, Root, SiteInfo, Snapshot};
+pub use value::{Fields, Owner, Value, printable};

@@ -1,0 +1,365 @@
+//! What each kind of record has: its key, its fields, its body (`format-spec/record.md`, section 5). One table, and the one check of a
+//! header against it.
+
+use super::{Header, KeyPart, Kind, MAX_KEY_BYTES, Value};
+
+/// What a part of a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartType {
+    /// A number within a signed range of so many bits.
+    Number(u32),
+    /// A number of 0 or more, of so many bits.
+    Unsigned(u32),
+    /// A name.
+    Name,
+}
+
+/// What the value of a field can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// An integer of so many bits with a sign.
+    Signed(u32),
+    /// An integer of so many bits without a sign.
+    Unsigned(u32),
+    /// A string of at most so many bytes, UTF-8 or not.
+    Text(usize),
+    /// Bytes that are no text, at most so many.
+    Binary(usize),
+    /// An owner or group.
+    Owner,
+}
+
+/// A field of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name in the header: that of Citadel's `server.h` without its prefix, where the field is one of a C struct.
+    pub name: &'static str,
+    /// What it can hold.
+    pub field_type: FieldType,
+    /// Whether every record of the kind has it (but those with a `raw` field, which have nothing else).
+    pub required: bool,
+}
+
+/// Whether records of a kind have a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyRule {
+    /// Never.
+    Never,
+    /// Some have one.
+    Optional,
+    /// Always.
+    Always,
+}
+
+/// What records of one kind look like.
+#[derive(Debug)]
+pub struct Schema {
+    /// The parts of the key.
+    pub key: &'static [PartType],
+    /// The fields.
+    pub fields: &'static [Field],
+    /// The body.
+    pub body: BodyRule,
+}
+
+/// How a header breaks the rules of its kind.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} record {key}: {problem}")]
+pub struct SchemaError {
+    kind: Kind,
+    key: String,
+    problem: String,
+}
+
+use FieldType::{Binary, Owner, Signed, Text, Unsigned};
+
+const fn required(name: &'static str, field_type: FieldType) -> Field {
+    Field { name, field_type, required: true }
+}
+
+const fn optional(name: &'static str, field_type: FieldType) -> Field {
+    Field { name, field_type, required: false }
+}
+
+/// The longest value that is kept as a `raw` field; a longer one is a `table` record.
+pub const MAX_RAW_BYTES: usize = 4096;
+
+/// Present instead of all other fields when the value in the table could not be understood.
+const RAW: Field = optional("raw", Binary(MAX_RAW_BYTES));
+
+const PATH_BYTES: usize = 4352;
+
+static CONFIG: Schema = Schema { key: &[PartType::Name], fields: &[], body: BodyRule::Always };
+
+static FLOOR: Schema = Schema {
+    key: &[PartType::Number(32)],
+    fields: &[
+        required("flags", Unsigned(16)),
+        required("name", Text(256)),
+        required("ref_count", Signed(32)),
+        required("ep_mode", Signed(32)),
+        required("ep_value", Signed(32)),
+        RAW,
+    ],
+    body: BodyRule::Never,
+};
+
+static USER: Schema = Schema {
+    key: &[PartType::Name],
+    fields: &[
+        required("version", Signed(32)),
+        required("uid", Unsigned(32)),
+        required("password", Text(32)),
+        required("flags", Unsigned(32)),
+        required("timescalled", Signed(64)),
+        required("posted", Signed(64)),
+        required("axlevel", Unsigned(8)),
+        required("usernum", Signed(64)),
+        required("lastcall", Signed(64)),
+        required("userpurge", Signed(32)),
+        required("fullname", Text(64)),
+        required("msgnum_bio", Signed(64)),
+        required("msgnum_pic", Signed(64)),
+        required("emailaddrs", Text(512)),
+        required("msgnum_inboxrules", Signed(64)),
+        required("lastproc_inboxrules", Signed(64)),
+        RAW,
+    ],
+    body: BodyRule::Never,
+};
+
+static ROOM: Schema = Schema {
+    key: &[PartType::Name],
+    fields: &[
+        required("name", Text(128)),
+        required("passwd", Text(10)),
+        required("roomaide", Signed(64)),
+        required("highest", Signed(64)),
+        required("gen", Signed(64)),
+        required("flags", Unsigned(32)),
+        required("dirname", Text(15)),
+        required("msgnum_info", Signed(64)),
+        required("floor", Signed(8)),
+        required("mtime", Signed(64)),
+        required("ep_mode", Signed(32)),
+        required("ep_value", Signed(32)),
+        required("number", Signed(64)),
+        required("order", Signed(8)),
+        required("flags2", Unsigned(32)),
+        required("defaultview", Signed(32)),
+        required("msgnum_pic", Signed(64)),
+        RAW,
+    ],
+    body: BodyRule::Optional,
+};
+
+static LIST: Schema = Schema { key: &[PartType::Number(64)], fields: &[], body: BodyRule::Always };
+
+static VISIT: Schema = Schema {
+    key: &[PartType::Number(64), PartType::Number(64), PartType::Number(64)],
+    fields: &[
+        required("lastseen", Signed(64)),
+        required("flags", Unsigned(32)),
+        required("seen", Text(4096)),
+        required("answered", Text(4096)),
+        required("view", Signed(32)),
+        RAW,
+    ],
+    body: BodyRule::Never,
+};
+
+static USE: Schema =
+    Schema { key: &[PartType::Number(32)], fields: &[required("time", Signed(64)), RAW], body: BodyRule::Never };
+
+static DIRECTORY: Schema =
+    Schema { key: &[PartType::Name], fields: &[required("user", Text(4096)), RAW], body: BodyRule::Never };
+
+static OPENID: Schema =
+    Schema { key: &[PartType::Name], fields: &[required("usernum", Signed(64)), RAW], body: BodyRule::Never };
+
+static EUID: Schema = Schema {
+    key: &[PartType::Number(64), PartType::Name],
+    fields: &[required("msgnum", Signed(64)), RAW],
+    body: BodyRule::Never,
+};
+
+static USERNUMBER: Schema =
+    Schema { key: &[PartType::Number(64)], fields: &[required("user", Text(4096)), RAW], body: BodyRule::Never };
+
+static FULLTEXT: Schema = Schema { key: &[PartType::Number(32)], fields: &[], body: BodyRule::Always };
+
+static TABLE: Schema = Schema { key: &[PartType::Unsigned(8), PartType::Name], fields: &[], body: BodyRule::Always };
+
+static MESSAGE: Schema = Schema {
+    key: &[PartType::Number(64)],
+    fields: &[
+        optional("entry", Unsigned(32)),
+        optional("big", Unsigned(32)),
+        optional("refcount", Signed(32)),
+        optional("content_type", Text(64)),
+        optional("rfc822_length", Signed(64)),
+        optional("raw_metadata", Binary(MAX_RAW_BYTES)),
+    ],
+    body: BodyRule::Optional,
+};
+
+static FILE: Schema = Schema {
+    key: &[PartType::Name],
+    fields: &[
+        required("type", Text(9)),
+        optional("mode", Unsigned(16)),
+        optional("mtime", Signed(64)),
+        optional("mtime_ns", Unsigned(30)),
+        optional("owner", Owner),
+        optional("group", Owner),
+        optional("target", Text(PATH_BYTES)),
+    ],
+    body: BodyRule::Optional,
+};
+
+static LOG: Schema = Schema {
+    key: &[PartType::Name],
+    fields: &[
+        required("mode", Unsigned(16)),
+        required("mtime", Signed(64)),
+        required("mtime_ns", Unsigned(30)),
+        optional("owner", Owner),
+        optional("group", Owner),
+    ],
+    body: BodyRule::Always,
+};
+
+static LOSS: Schema = Schema { key: &[PartType::Name], fields: &[required("why", Text(4096))], body: BodyRule::Never };
+
+static OMITTED: Schema =
+    Schema { key: &[PartType::Name], fields: &[required("why", Text(4096))], body: BodyRule::Never };
+
+/// The schema of a kind.
+pub fn of(kind: Kind) -> &'static Schema {
+    match kind {
+        Kind::Config => &CONFIG,
+        Kind::Floor => &FLOOR,
+        Kind::User => &USER,
+        Kind::Room => &ROOM,
+        Kind::List => &LIST,
+        Kind::Visit => &VISIT,
+        Kind::Use => &USE,
+        Kind::Directory => &DIRECTORY,
+        Kind::Openid => &OPENID,
+        Kind::Euid => &EUID,
+        Kind::Usernumber => &USERNUMBER,
+        Kind::Fulltext => &FULLTEXT,
+        Kind::Table => &TABLE,
+        Kind::Message => &MESSAGE,
+        Kind::File => &FILE,
+        Kind::Log => &LOG,
+        Kind::Loss => &LOSS,
+        Kind::Omitted => &OMITTED,
+    }
+}
+
+/// Holds a header against the schema of its kind.
+pub fn check(header: &Header) -> Result<(), SchemaError> {
+    problem(header)
+        .map_or(Ok(()), |problem| Err(SchemaError { kind: header.kind, key: header.key.to_string(), problem }))
+}
+
+fn problem(header: &Header) -> Option<String> {
+    let schema = of(header.kind);
+    let parts = header.key.parts();
+    if parts.len() != schema.key.len() || !parts.iter().zip(schema.key).all(|(part, rule)| part_fits(part, *rule)) {
+        return Some(format!("the key doesn't have the form {:?}", schema.key));
+    }
+    if header.key.size() > MAX_KEY_BYTES {
+        return Some(format!("the key has {} bytes, more than {MAX_KEY_BYTES}", header.key.size()));
+    }
+    for (name, value) in header.fields.iter() {
+        match schema.fields.iter().find(|field| field.name == name) {
+            None => return Some(format!("has a field \"{name}\", which the kind doesn't have")),
+            Some(field) if !value_fits(value, field.field_type) => {
+                return Some(format!("field \"{name}\" is {value}, which is not {:?}", field.field_type));
+            }
+            Some(_) => {}
+        }
+    }
+    if header.fields.get("raw").is_some() {
+        if header.fields.iter().len() > 1 || header.residue.is_some() {
+            return Some("has other fields or a residue beside \"raw\"".into());
+        }
+    } else if let Some(field) =
+        schema.fields.iter().find(|field| field.required && header.fields.get(field.name).is_none())
+    {
+        return Some(format!("field \"{}\" is missing", field.name));
+    }
+    match (schema.body, &header.body) {
+        (BodyRule::Never, Some(_)) => Some("has a body, which the kind doesn't have".into()),
+        (BodyRule::Always, None) => Some("has no body".into()),
+        _ => kind_problem(header),
+    }
+}
+
+/// Rules that concern several fields of one kind.
+fn kind_problem(header: &Header) -> Option<String> {
+    let length = header.body.as_ref().map(super::Body::length);
+    match header.kind {
+        Kind::Room | Kind::List | Kind::Fulltext => {
+            (length.unwrap_or(0) % 8 != 0).then(|| "the body is no list of 64-bit numbers".into())
+        }
+        Kind::Message => {
+            let (entry, big) = (header.fields.int("entry"), header.fields.int("big"));
+            let expected = (entry.is_some() || big.is_some())
+                .then(|| entry.unwrap_or(0).unsigned_abs() + big.unwrap_or(0).unsigned_abs());
+            let metadata = ["refcount", "content_type", "rfc822_length"].map(|name| header.fields.get(name).is_some());
+            if header.key.first_number().is_none_or(|number| number <= 0) {
+                Some("the number is not above 0".into())
+            } else if expected != length {
+                Some("the lengths of entry and big body don't add up to that of the body".into())
+            } else if metadata != [metadata[0]; 3] {
+                Some("has a part of the metadata only".into())
+            } else if metadata[0] && header.fields.get("raw_metadata").is_some() {
+                Some("has metadata twice".into())
+            } else if header.fields.iter().len() == 0 {
+                Some("has neither parts nor metadata".into())
+            } else {
+                None
+            }
+        }
+        Kind::File => {
+            let is_link = header.fields.get("target").is_some();
+            match (header.fields.bytes("type"), length.is_some()) {
+                (Some(b"file"), true) if !is_link => None,
+                (Some(b"directory"), false) if !is_link => None,
+                (Some(b"link"), _) if is_link => None,
+                _ => Some("type, target and body don't fit together".into()),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn part_fits(part: &KeyPart, rule: PartType) -> bool {
+    match (part, rule) {
+        (KeyPart::Number(number), PartType::Number(bits)) => fits_signed(*number, bits),
+        (KeyPart::Number(number), PartType::Unsigned(bits)) => fits_unsigned(*number, bits),
+        (KeyPart::Name(_), PartType::Name) => true,
+        _ => false,
+    }
+}
+
+fn value_fits(value: &Value, field_type: FieldType) -> bool {
+    match (value, field_type) {
+        (Value::Int(number), Signed(bits)) => fits_signed(*number, bits),
+        (Value::Int(number), Unsigned(bits)) => fits_unsigned(*number, bits),
+        (Value::String(bytes), Text(most)) | (Value::Binary(bytes), Binary(most)) => bytes.len() <= most,
+        (Value::Owner(_), Owner) => true,
+        _ => false,
+    }
+}
+
+fn fits_signed(number: i64, bits: u32) -> bool {
+    bits >= 64 || (number >= -(1 << (bits - 1)) && number < 1 << (bits - 1))
+}
+
+fn fits_unsigned(number: i64, bits: u32) -> bool {
+    number >= 0 && (bits >= 63 || number < 1 << bits)
+}

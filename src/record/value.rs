@@ -1,0 +1,122 @@
+//! Fields of a header and their values.
+
+use std::fmt::{self, Write as _};
+
+/// The value of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Any integer of Citadel's structs.
+    Int(i64),
+    /// Text as its author typed it: UTF-8 mostly, but any bytes.
+    String(Vec<u8>),
+    /// Bytes that are no text.
+    Binary(Vec<u8>),
+    /// An owner or a group that isn't the site's own.
+    Owner(Owner),
+}
+
+/// A user or group of the machine: its number there, and its name if it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// uid or gid.
+    pub number: u32,
+    /// The name in the machine's user or group list; empty if it had none.
+    pub name: String,
+}
+
+/// The fields of a header, by name. Names are those of `record::schema`, so a field costs no allocation for its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// No fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a field. Kept in the order of deterministic CBOR: shorter names first, then by bytes.
+    pub fn set(&mut self, name: &'static str, value: Value) {
+        match self.position(name) {
+            Ok(index) => self.0[index].1 = value,
+            Err(index) => self.0.insert(index, (name, value)),
+        }
+    }
+
+    /// Sets a field to an integer.
+    pub fn set_int(&mut self, name: &'static str, value: i64) {
+        self.set(name, Value::Int(value));
+    }
+
+    /// Sets a field to a string.
+    pub fn set_string(&mut self, name: &'static str, value: impl Into<Vec<u8>>) {
+        self.set(name, Value::String(value.into()));
+    }
+
+    /// Removes a field, if it is there.
+    pub fn remove(&mut self, name: &str) {
+        if let Ok(index) = self.position(name) {
+            self.0.remove(index);
+        }
+    }
+
+    /// The field of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.position(name).ok().map(|index| &self.0[index].1)
+    }
+
+    /// The field of that name, if it is an integer.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.get(name) {
+            Some(Value::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The field of that name, if it is a string or binary.
+    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
+        match self.get(name) {
+            Some(Value::String(value) | Value::Binary(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// All fields in the order of their encoding.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| (other.len(), *other).cmp(&(name.len(), name)))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Int(value) => write!(f, "{value}"),
+            Value::String(value) => write!(f, "\"{}\"", printable(value)),
+            Value::Binary(value) => value.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Value::Owner(Owner { number, name }) if name.is_empty() => write!(f, "{number}"),
+            Value::Owner(Owner { number, name }) => write!(f, "{name} ({number})"),
+        }
+    }
+}
+
+/// Bytes as a person reads them: UTF-8 stays; control characters, backslashes and what is not UTF-8 become `\n`, `\\`, `\xf6` and the like.
+pub fn printable(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                character if character.is_control() => text.extend(character.escape_default()),
+                character => text.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String can't fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
