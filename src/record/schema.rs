@@ -303,7 +303,7 @@ fn kind_problem(header: &Header) -> Option<String> {
     let length = header.body.as_ref().map(super::Body::length);
     match header.kind {
         Kind::Room | Kind::List | Kind::Fulltext => {
-            (length.unwrap_or(0) % 8 != 0).then(|| "the body is no list of 64-bit numbers".into())
+            (!length.unwrap_or(0).is_multiple_of(8)).then(|| "the body is no list of 64-bit numbers".into())
         }
         Kind::Message => {
             let (entry, big) = (header.fields.int("entry"), header.fields.int("big"));
