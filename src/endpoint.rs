@@ -14,12 +14,12 @@ pub trait Source {
     /// What is known of the site from the beginning.
     fn site(&self) -> &SiteInfo;
 
-    /// About how many bytes `segment` and the headers will give together, if that is known: for progress only.
-    fn total_bytes(&self) -> Option<u64> {
+    /// How far the copy is: so much of so much, in a unit of the source's own; `None` while it can't tell. For progress only.
+    fn position(&self) -> Option<(u64, u64)> {
         None
     }
 
-    /// The next header, after whatever is left of the body before it; `None` after the last record.
+    /// The next header, after whatever is left of the body before it; `None` after the last record, as often as it is asked.
     fn next(&mut self) -> Result<Option<Header>, Failure>;
 
     /// Puts the next segment of the present record's body into `segment`; `false` when there is none left (or the body stands in the header).

@@ -20,3 +20,5 @@ pub mod codec;
 pub mod endpoint;
 
 pub mod site;
+
+pub mod transfer;

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes what the library reports. All methods may be called from any thread.
 pub trait Monitor: Send + Sync {
-    /// A task begins: what it is, and how many bytes it will handle, if that is known.
-    fn task(&self, name: &str, total_bytes: Option<u64>);
+    /// A task begins: what it is, in words.
+    fn task(&self, name: &str);
 
-    /// So many bytes and records of the present task are done, more than before.
+    /// So many body bytes and records of the present task are done, more than before.
     fn progress(&self, bytes: u64, records: u64);
+
+    /// The present task is so far: so much of so much, in a unit that nobody needs to know.
+    fn position(&self, done: u64, total: u64);
 
     /// Something that a person must know, though the work goes on.
     fn warning(&self, text: &str);
@@ -23,8 +26,9 @@ pub trait Monitor: Send + Sync {
 pub struct Silent;
 
 impl Monitor for Silent {
-    fn task(&self, _name: &str, _total_bytes: Option<u64>) {}
+    fn task(&self, _name: &str) {}
     fn progress(&self, _bytes: u64, _records: u64) {}
+    fn position(&self, _done: u64, _total: u64) {}
     fn warning(&self, _text: &str) {}
     fn is_interrupted(&self) -> bool {
         false
@@ -51,8 +55,9 @@ impl Collecting {
 }
 
 impl Monitor for Collecting {
-    fn task(&self, _name: &str, _total_bytes: Option<u64>) {}
+    fn task(&self, _name: &str) {}
     fn progress(&self, _bytes: u64, _records: u64) {}
+    fn position(&self, _done: u64, _total: u64) {}
     fn warning(&self, text: &str) {
         self.warnings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(text.to_owned());
     }

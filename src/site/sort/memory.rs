@@ -31,10 +31,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn new() -> Batch {
-        Batch {
-            arena: Vec::new(),
-            index: Vec::new(),
-        }
+        Batch { arena: Vec::new(), index: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -58,39 +55,30 @@ impl Batch {
         let needed = self.arena.len() + item;
         if needed > self.arena.capacity() {
             let doubled = (self.arena.capacity() * 2).min(memory_bytes);
-            self.arena
-                .reserve_exact(doubled.max(needed) - self.arena.len());
+            self.arena.reserve_exact(doubled.max(needed) - self.arena.len());
         }
-        self.index.push(Entry {
-            prefix: prefix(key),
-            at: self.arena.len() as u64,
-        });
-        self.arena
-            .extend_from_slice(&(key.len() as u32).to_le_bytes());
-        self.arena
-            .extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        self.index.push(Entry { prefix: prefix(key), at: self.arena.len() as u64 });
+        self.arena.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        self.arena.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         self.arena.extend_from_slice(key);
         self.arena.extend_from_slice(payload);
     }
 
     pub(super) fn sort(&mut self) {
         let arena = &self.arena;
-        self.index
-            .sort_unstable_by(|a, b| match a.prefix.cmp(&b.prefix) {
-                Ordering::Equal => {
-                    let (key_a, _) = item(arena, a.at);
-                    let (key_b, _) = item(arena, b.at);
-                    key_a.cmp(key_b).then(a.at.cmp(&b.at))
-                }
-                decided => decided,
-            });
+        self.index.sort_unstable_by(|a, b| match a.prefix.cmp(&b.prefix) {
+            Ordering::Equal => {
+                let (key_a, _) = item(arena, a.at);
+                let (key_b, _) = item(arena, b.at);
+                key_a.cmp(key_b).then(a.at.cmp(&b.at))
+            }
+            decided => decided,
+        });
     }
 
     /// The item at this position of the index: key and payload.
     pub(super) fn get(&self, position: usize) -> Option<(&[u8], &[u8])> {
-        self.index
-            .get(position)
-            .map(|entry| item(&self.arena, entry.at))
+        self.index.get(position).map(|entry| item(&self.arena, entry.at))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {

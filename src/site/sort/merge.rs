@@ -17,8 +17,7 @@ pub(super) struct Merge {
 impl Merge {
     /// Merges `runs`, oldest first, with buffers of `memory_bytes` together.
     pub(super) fn new(runs: Vec<Run>, memory_bytes: usize) -> Result<Merge, SortError> {
-        let buffer_bytes =
-            (memory_bytes / runs.len().max(1)).clamp(*BUFFER_BYTES.start(), *BUFFER_BYTES.end());
+        let buffer_bytes = (memory_bytes / runs.len().max(1)).clamp(*BUFFER_BYTES.start(), *BUFFER_BYTES.end());
         let mut heap = Vec::with_capacity(runs.len());
         for (age, run) in runs.into_iter().enumerate() {
             if let Some(reader) = RunReader::open(run, buffer_bytes)? {
@@ -31,11 +30,7 @@ impl Merge {
     }
 
     /// Puts the next item into the two vectors, which must be empty; `false` at the end.
-    pub(super) fn next(
-        &mut self,
-        key: &mut Vec<u8>,
-        payload: &mut Vec<u8>,
-    ) -> Result<bool, SortError> {
+    pub(super) fn next(&mut self, key: &mut Vec<u8>, payload: &mut Vec<u8>) -> Result<bool, SortError> {
         let Some((_, least)) = self.heap.first_mut() else {
             return Ok(false);
         };
@@ -54,10 +49,7 @@ impl Merge {
             let Some(left_run) = self.heap.get(left) else {
                 return;
             };
-            let right_is_less = self
-                .heap
-                .get(left + 1)
-                .is_some_and(|right| order(right, left_run).is_lt());
+            let right_is_less = self.heap.get(left + 1).is_some_and(|right| order(right, left_run).is_lt());
             let child = if right_is_less { left + 1 } else { left };
             if order(&self.heap[parent], &self.heap[child]).is_lt() {
                 return;
@@ -71,8 +63,5 @@ impl Merge {
 fn order(a: &(usize, RunReader), b: &(usize, RunReader)) -> Ordering {
     let (age_a, a) = a;
     let (age_b, b) = b;
-    a.prefix()
-        .cmp(&b.prefix())
-        .then_with(|| a.key().cmp(b.key()))
-        .then(age_a.cmp(age_b))
+    a.prefix().cmp(&b.prefix()).then_with(|| a.key().cmp(b.key())).then(age_a.cmp(age_b))
 }

@@ -62,16 +62,10 @@ impl Sorter {
     /// When the key is longer than [`MAX_KEY_BYTES`], the payload longer than [`MAX_PAYLOAD_BYTES`], or the scratch directory fails.
     pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), SortError> {
         if key.len() > MAX_KEY_BYTES {
-            return Err(SortError::KeyTooLong {
-                bytes: key.len(),
-                limit: MAX_KEY_BYTES,
-            });
+            return Err(SortError::KeyTooLong { bytes: key.len(), limit: MAX_KEY_BYTES });
         }
         if payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(SortError::PayloadTooLong {
-                bytes: payload.len(),
-                limit: MAX_PAYLOAD_BYTES,
-            });
+            return Err(SortError::PayloadTooLong { bytes: payload.len(), limit: MAX_PAYLOAD_BYTES });
         }
         if !self.batch.is_empty() && self.batch.bytes_with(key, payload) > self.memory_bytes {
             self.spill()?;
@@ -87,10 +81,7 @@ impl Sorter {
     pub fn finish(mut self) -> Result<Sorted, SortError> {
         if self.levels.is_empty() {
             self.batch.sort();
-            return Ok(Sorted(Source::Memory {
-                batch: self.batch,
-                at: 0,
-            }));
+            return Ok(Sorted(Source::Memory { batch: self.batch, at: 0 }));
         }
         self.spill()?;
         // The batch's memory must be free before the merge takes its own.
@@ -127,10 +118,7 @@ impl Sorter {
             return Ok(Arc::clone(&level.file));
         }
         let file = self.scratch.file()?;
-        self.levels.push(Level {
-            file: Arc::clone(&file),
-            runs: Vec::new(),
-        });
+        self.levels.push(Level { file: Arc::clone(&file), runs: Vec::new() });
         Ok(file)
     }
 

@@ -24,21 +24,13 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new(directory: &Path) -> Scratch {
-        Scratch {
-            directory: directory.to_path_buf(),
-            bytes: Arc::default(),
-        }
+        Scratch { directory: directory.to_path_buf(), bytes: Arc::default() }
     }
 
     /// A file for runs. It has no name, so the system removes it whatever becomes of this process.
     pub(super) fn file(&self) -> Result<Arc<RunFile>, SortError> {
-        let file =
-            tempfile::tempfile_in(&self.directory).map_err(|e| self.error("make a file", e))?;
-        Ok(Arc::new(RunFile {
-            file,
-            bytes: AtomicU64::new(0),
-            scratch: self.clone(),
-        }))
+        let file = tempfile::tempfile_in(&self.directory).map_err(|e| self.error("make a file", e))?;
+        Ok(Arc::new(RunFile { file, bytes: AtomicU64::new(0), scratch: self.clone() }))
     }
 
     fn error(&self, action: &'static str, source: io::Error) -> SortError {
@@ -83,12 +75,7 @@ pub(super) struct RunWriter {
 impl RunWriter {
     pub(super) fn new(file: &Arc<RunFile>) -> RunWriter {
         let end = file.bytes.load(Ordering::Relaxed);
-        RunWriter {
-            file: Arc::clone(file),
-            start: end,
-            end,
-            buffer: Vec::with_capacity(WRITE_BYTES),
-        }
+        RunWriter { file: Arc::clone(file), start: end, end, buffer: Vec::with_capacity(WRITE_BYTES) }
     }
 
     /// Adds an item whose lengths fit 32 bits.
@@ -123,21 +110,14 @@ impl RunWriter {
         self.file.bytes.fetch_add(count, Ordering::Relaxed);
         let scratch = &self.file.scratch;
         scratch.bytes.fetch_add(count, Ordering::Relaxed);
-        self.file
-            .file
-            .write_all_at(bytes, self.end)
-            .map_err(|e| scratch.error("write", e))?;
+        self.file.file.write_all_at(bytes, self.end).map_err(|e| scratch.error("write", e))?;
         self.end += count;
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<Run, SortError> {
         self.flush()?;
-        Ok(Run {
-            file: self.file,
-            start: self.start,
-            end: self.end,
-        })
+        Ok(Run { file: self.file, start: self.start, end: self.end })
     }
 }
 

@@ -41,9 +41,7 @@ proptest! {
 
 #[test]
 fn equal_keys_keep_the_order_in_which_they_came_over_many_levels_of_runs() {
-    let pairs: Pairs = (0u32..5000)
-        .map(|n| (vec![(n % 7) as u8], n.to_be_bytes().to_vec()))
-        .collect();
+    let pairs: Pairs = (0u32..5000).map(|n| (vec![(n % 7) as u8], n.to_be_bytes().to_vec())).collect();
     for fan_in in [2, 3, 64] {
         assert_eq!(sorted(&pairs, 200, fan_in), obvious(&pairs));
     }
@@ -52,11 +50,7 @@ fn equal_keys_keep_the_order_in_which_they_came_over_many_levels_of_runs() {
 #[test]
 fn an_item_larger_than_the_memory_bound_is_sorted_all_the_same() {
     let large = vec![7; MAX_PAYLOAD_BYTES];
-    let pairs = vec![
-        (vec![2; MAX_KEY_BYTES], vec![]),
-        (vec![1], large.clone()),
-        (vec![], large),
-    ];
+    let pairs = vec![(vec![2; MAX_KEY_BYTES], vec![]), (vec![1], large.clone()), (vec![], large)];
     assert!(sorted(&pairs, 1000, 64) == obvious(&pairs));
 }
 
@@ -66,14 +60,8 @@ fn a_key_or_an_item_beyond_the_limits_is_refused() {
     let mut sorter = Sorter::new(scratch.path(), 1 << 20);
     let key = vec![0; MAX_KEY_BYTES + 1];
     let payload = vec![0; MAX_PAYLOAD_BYTES + 1];
-    assert!(matches!(
-        sorter.push(&key, &[]),
-        Err(SortError::KeyTooLong { .. })
-    ));
-    assert!(matches!(
-        sorter.push(&[], &payload),
-        Err(SortError::PayloadTooLong { .. })
-    ));
+    assert!(matches!(sorter.push(&key, &[]), Err(SortError::KeyTooLong { .. })));
+    assert!(matches!(sorter.push(&[], &payload), Err(SortError::PayloadTooLong { .. })));
 }
 
 #[test]
@@ -81,11 +69,7 @@ fn a_sort_that_fits_in_memory_needs_no_scratch_directory() {
     let mut sorter = Sorter::new(Path::new("/nowhere"), 1 << 20);
     sorter.push(b"b", b"2").unwrap();
     sorter.push(b"a", b"1").unwrap();
-    let keys: Vec<Vec<u8>> = sorter
-        .finish()
-        .unwrap()
-        .map(|item| item.unwrap().0)
-        .collect();
+    let keys: Vec<Vec<u8>> = sorter.finish().unwrap().map(|item| item.unwrap().0).collect();
     assert_eq!(keys, [b"a", b"b"]);
 }
 
@@ -94,8 +78,5 @@ fn a_missing_scratch_directory_is_named_in_the_error_with_the_way_out() {
     let mut sorter = Sorter::new(Path::new("/nowhere"), 10);
     sorter.push(b"b", b"2").unwrap();
     let error = sorter.push(b"a", b"1").unwrap_err().to_string();
-    assert!(
-        error.contains("/nowhere") && error.contains("--scratch"),
-        "{error}"
-    );
+    assert!(error.contains("/nowhere") && error.contains("--scratch"), "{error}");
 }

@@ -1,0 +1,84 @@
+//! The one copy that every command is.
+
+use crate::codec::manifest::Count;
+use crate::codec::{Digest, SiteHasher};
+use crate::endpoint::{Failure, Sink, Source};
+use crate::monitor::Monitor;
+use crate::record::{End, Kind};
+
+/// What was copied.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Records and body bytes of each kind that occurred, in canonical order.
+    pub kinds: Vec<(Kind, Count)>,
+    /// The site digest.
+    pub site_digest: Digest,
+    /// What the source said at the end.
+    pub end: End,
+    /// The `loss` and `omitted` records: their kind, their key and why, as a person reads them.
+    pub left_out: Vec<(Kind, String)>,
+}
+
+impl Summary {
+    /// How many records there were.
+    pub fn records(&self) -> u64 {
+        self.kinds.iter().map(|(_, count)| count.records).sum()
+    }
+
+    /// The sum of their bodies' lengths in bytes.
+    pub fn body_bytes(&self) -> u64 {
+        self.kinds.iter().map(|(_, count)| count.body_bytes).sum()
+    }
+}
+
+/// Moves every record of a source to a sink and ends both. When it fails the sink must be thrown away.
+pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor) -> Result<Summary, Failure> {
+    let mut kinds: Vec<(Kind, Count)> = Vec::new();
+    let mut site_hasher = SiteHasher::default();
+    let mut left_out = Vec::new();
+    let mut segment = Vec::new();
+    sink.begin(source.site())?;
+    while let Some(header) = source.next()? {
+        if monitor.is_interrupted() {
+            return Err(Failure::interrupted());
+        }
+        sink.record(&header)?;
+        while source.segment(&mut segment)? {
+            if monitor.is_interrupted() {
+                return Err(Failure::interrupted());
+            }
+            sink.segment(&segment)?;
+            monitor.progress(segment.len() as u64, 0);
+            report_position(source, monitor);
+        }
+        let digest = source.digest();
+        sink.end_record(&digest)?;
+        site_hasher.record(header.kind, &digest);
+        let body_bytes = header.body.as_ref().map_or(0, |body| body.length());
+        match kinds.last_mut() {
+            Some((kind, count)) if *kind == header.kind => {
+                count.records += 1;
+                count.body_bytes += body_bytes;
+            }
+            _ => kinds.push((header.kind, Count { records: 1, body_bytes })),
+        }
+        if !header.kind.is_of_the_site() {
+            let why = header.fields.bytes("why").unwrap_or_default();
+            left_out.push((header.kind, format!("{}: {}", header.key, crate::record::printable(why))));
+        }
+        monitor.progress(0, 1);
+        report_position(source, monitor);
+    }
+    if monitor.is_interrupted() {
+        return Err(Failure::interrupted());
+    }
+    let end = source.finish()?;
+    sink.finish(&end)?;
+    Ok(Summary { kinds, site_digest: site_hasher.digest(), end, left_out })
+}
+
+fn report_position(source: &dyn Source, monitor: &dyn Monitor) {
+    if let Some((done, total)) = source.position() {
+        monitor.position(done, total);
+    }
+}
