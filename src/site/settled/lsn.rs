@@ -1,0 +1,158 @@
+//! Log sequence numbers, and a survey of those that the pages of the tables carry.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::byte_order::ByteOrder;
+use super::error::SettledError;
+
+/// Where a log record begins: the number of its log file and the byte in that file.
+///
+/// Every page of a table carries the number of the record that changed it last. Printed as Berkeley DB's tools do: `[file][offset]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lsn {
+    /// Number of the log file, counted from 1 (`log.0000000001`).
+    pub file: u32,
+    /// Byte in that file.
+    pub offset: u32,
+}
+
+impl Lsn {
+    /// What a page carries that was written without a log: by `db_load`, after `db_load -r lsn`, or by an import.
+    pub const NOT_LOGGED: Lsn = Lsn { file: 0, offset: 1 };
+
+    /// What a page of zeros carries: room that was set aside and never written.
+    pub const BLANK: Lsn = Lsn { file: 0, offset: 0 };
+}
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}][{}]", self.file, self.offset)
+    }
+}
+
+/// What the pages of one table say about the log they belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableLsns {
+    /// File name: `cdb.00` to `cdb.ff`.
+    pub name: String,
+    /// Pages looked at; a last page that the file holds only in part counts.
+    pub pages: u64,
+    /// Pages with [`Lsn::NOT_LOGGED`].
+    pub not_logged: u64,
+    /// Pages with [`Lsn::BLANK`].
+    pub blank: u64,
+    /// Highest number found.
+    pub highest: Lsn,
+    /// The page that carries it.
+    pub highest_page: u64,
+}
+
+impl TableLsns {
+    /// Whether no page was ever written under a log.
+    pub fn never_logged(&self) -> bool {
+        self.not_logged + self.blank == self.pages
+    }
+}
+
+/// Names of the tables in `data`, in order: `cdb.` and two lower-case hexadecimal digits, as every release names them.
+pub(super) fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(data).map_err(|source| SettledError::io(data, source))? {
+        let entry = entry.map_err(|source| SettledError::io(data, source))?;
+        if let Some(name) = entry.file_name().to_str()
+            && is_table_name(name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether a file in `data` is a table by its name.
+pub(crate) fn is_table_name(name: &str) -> bool {
+    name.strip_prefix("cdb.")
+        .is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+/// Reads the first eight bytes of every page of a table, from the first page to the last, in 1 MiB of memory.
+///
+/// # Errors
+/// [`SettledError::NotATable`] if the first page is not the meta page of a Berkeley DB B-tree, [`SettledError::Io`] if it can't be read.
+pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
+    let io = |source| SettledError::io(path, source);
+    let mut file = File::open(path).map_err(io)?;
+    let mut buffer = vec![0_u8; 1 << 20];
+    let mut found = TableLsns {
+        name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        pages: 0,
+        not_logged: 0,
+        blank: 0,
+        highest: Lsn::BLANK,
+        highest_page: 0,
+    };
+    let mut layout = None;
+    loop {
+        let filled = fill(&mut file, &mut buffer).map_err(io)?;
+        let block = buffer.get(..filled).unwrap_or_default();
+        let (order, page_size) = match layout {
+            Some(layout) => layout,
+            None => *layout.insert(read_meta(path, block)?),
+        };
+        // Page sizes are powers of two up to 65,536, so every block begins with a page.
+        for page in block.chunks(page_size) {
+            let (Some(file), Some(offset)) = (order.u32_at(page, 0), order.u32_at(page, 4)) else {
+                break;
+            };
+            let lsn = Lsn { file, offset };
+            match lsn {
+                Lsn::NOT_LOGGED => found.not_logged += 1,
+                Lsn::BLANK => found.blank += 1,
+                _ => {}
+            }
+            if lsn > found.highest {
+                found.highest = lsn;
+                found.highest_page = found.pages;
+            }
+            found.pages += 1;
+        }
+        if filled < buffer.len() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Byte order and page size, from the meta page (magic at byte 12, page size at byte 20).
+fn read_meta(path: &Path, block: &[u8]) -> Result<(ByteOrder, usize), SettledError> {
+    const BTREE_MAGIC: u32 = 0x0005_3162;
+    let not_a_table = |found: String| SettledError::NotATable { path: PathBuf::from(path), found };
+    let magic = block
+        .get(12..16)
+        .ok_or_else(|| not_a_table(format!("it has only {} bytes, a meta page has at least 512", block.len())))?;
+    let order = ByteOrder::of_magic(magic, BTREE_MAGIC)
+        .ok_or_else(|| not_a_table(format!("bytes 12 to 15 are {magic:02x?}, not 62 31 05 00 or its reverse")))?;
+    match order.u32_at(block, 20) {
+        Some(size) if size.is_power_of_two() && (512..=65_536).contains(&size) => Ok((order, size as usize)),
+        size => Err(not_a_table(format!(
+            "the page size at byte 20 is {}, not a power of two from 512 to 65,536",
+            size.unwrap_or_default()
+        ))),
+    }
+}
+
+/// Reads until the buffer is full or the file ends; returns the bytes read.
+fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
