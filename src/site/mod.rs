@@ -2,5 +2,6 @@
 
 pub mod btree;
 pub mod install;
+pub mod inventory;
 pub mod settled;
 pub mod sort;

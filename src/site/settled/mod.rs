@@ -24,7 +24,9 @@ mod verdict;
 
 pub use error::SettledError;
 pub use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use log_end::log_number;
 pub use log_end::{LogState, log_files, read_log_end};
+pub(crate) use lsn::is_table_name;
 pub use lsn::{Lsn, TableLsns, survey};
 pub use server::{RunningSign, ServerState, find_server};
 pub use verdict::Verdict;

@@ -1,0 +1,240 @@
+//! The walk over a site directory.
+
+use std::fs::Metadata;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::rules::{Rule, begins_like_a_program, in_data, in_root};
+use super::{Entry, Inventory, InventoryError, LARGEST_UNKNOWN_FILE, LeftOut, Note, What, Why, links};
+
+/// Takes the inventory of the site in `root`. Links are never followed, except for those that stand in place of one of the site's own
+/// directories (`files` on another disk), and to find the content of keys.
+///
+/// # Errors
+/// [`InventoryError`] if a directory can't be listed, or something that was listed can't be looked at.
+pub fn take(root: &Path) -> Result<Inventory, InventoryError> {
+    let metadata = std::fs::metadata(root).map_err(|source| InventoryError::io(root, source))?;
+    if !metadata.is_dir() {
+        return Err(InventoryError::NotADirectory { path: root.to_owned() });
+    }
+    let mut walk = Walk {
+        root,
+        real_root: std::fs::canonicalize(root).map_err(|source| InventoryError::io(root, source))?,
+        found: Inventory {
+            root: entry(Vec::new(), What::Directory, &metadata),
+            entries: Vec::new(),
+            logs: Vec::new(),
+            left_out: Vec::new(),
+            notes: Vec::new(),
+        },
+    };
+    walk.root_directory()?;
+    let mut found = walk.found;
+    found.entries.sort_by(|a, b| a.path.cmp(&b.path));
+    found.logs.sort_by(|a, b| a.path.cmp(&b.path));
+    found.left_out.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    real_root: PathBuf,
+    found: Inventory,
+}
+
+/// Something listed, and what lstat says of it.
+struct Seen {
+    /// Below the site directory.
+    path: Vec<u8>,
+    at: PathBuf,
+    metadata: Metadata,
+}
+
+impl Walk<'_> {
+    fn root_directory(&mut self) -> Result<(), InventoryError> {
+        for seen in list(self.root, b"")? {
+            match in_root(&seen.path) {
+                Rule::Data => {
+                    if let Some(directory) = self.own_directory(seen)? {
+                        self.data(&directory)?;
+                    }
+                }
+                Rule::Tree => {
+                    if let Some(directory) = self.own_directory(seen)? {
+                        let keys = directory.path == b"keys";
+                        self.tree(directory, keys)?;
+                    }
+                }
+                Rule::Log if seen.metadata.is_dir() => self.logs(&seen)?,
+                Rule::Log => self.log(seen),
+                rule => self.single(seen, rule)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One of the directories that make up a site. Moving one of them to another disk and leaving a link is common, and without what is there
+    /// the site would not be whole.
+    fn own_directory(&mut self, mut seen: Seen) -> Result<Option<Seen>, InventoryError> {
+        if seen.metadata.is_symlink() {
+            if !links::leads_to_a_directory_of_its_own(&seen.at, &self.real_root) {
+                let why = match seen.at.is_dir() {
+                    true => Why::LoopingLink,
+                    false => Why::UnknownLink,
+                };
+                self.leave_out(seen.path, why);
+                return Ok(None);
+            }
+            self.found.notes.push(Note::LinkedDirectory { path: seen.path.clone(), target: links::target(&seen.at)? });
+            seen.metadata = std::fs::metadata(&seen.at).map_err(|source| InventoryError::io(&seen.at, source))?;
+        }
+        if !seen.metadata.is_dir() {
+            self.single(seen, Rule::Unknown)?;
+            return Ok(None);
+        }
+        self.keep(&seen, What::Directory);
+        Ok(Some(seen))
+    }
+
+    fn data(&mut self, directory: &Seen) -> Result<(), InventoryError> {
+        for seen in list(&directory.at, &directory.path)? {
+            // The name in data/ follows "data/".
+            let rule = in_data(seen.path.get(directory.path.len() + 1..).unwrap_or_default());
+            self.single(seen, rule)?;
+        }
+        Ok(())
+    }
+
+    /// Everything below a directory that is state.
+    fn tree(&mut self, directory: Seen, keys: bool) -> Result<(), InventoryError> {
+        let mut directories = vec![directory];
+        while let Some(directory) = directories.pop() {
+            for seen in list(&directory.at, &directory.path)? {
+                let kind = seen.metadata.file_type();
+                if kind.is_dir() {
+                    self.keep(&seen, What::Directory);
+                    directories.push(seen);
+                } else if kind.is_file() {
+                    self.keep_file(&seen);
+                } else if kind.is_symlink() {
+                    let what = match keys {
+                        true => links::key(&seen.at, &seen.path, &self.real_root, &mut self.found.notes)?,
+                        false => links::plain(&seen.at)?,
+                    };
+                    self.keep(&seen, what);
+                } else {
+                    self.leave_out(seen.path, Why::Special);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `logs/`, which an import makes.
+    fn logs(&mut self, directory: &Seen) -> Result<(), InventoryError> {
+        let mut directories = list(&directory.at, &directory.path)?;
+        while let Some(seen) = directories.pop() {
+            if seen.metadata.is_dir() {
+                directories.extend(list(&seen.at, &seen.path)?);
+            } else {
+                self.log(seen);
+            }
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, seen: Seen) {
+        if seen.metadata.is_file() {
+            let what = What::File { bytes: seen.metadata.len() };
+            self.found.logs.push(entry(seen.path, what, &seen.metadata));
+        } else if seen.metadata.is_symlink() {
+            self.leave_out(seen.path, Why::UnknownLink);
+        } else {
+            self.leave_out(seen.path, Why::Special);
+        }
+    }
+
+    /// Something in the root or in `data/` that is none of the site's directories.
+    fn single(&mut self, seen: Seen, rule: Rule) -> Result<(), InventoryError> {
+        let kind = seen.metadata.file_type();
+        match rule {
+            Rule::Elsewhere => {}
+            Rule::LeftOut(why) => self.leave_out(seen.path, why),
+            _ if kind.is_socket() => self.leave_out(seen.path, Why::Transient),
+            Rule::State if kind.is_file() => self.keep_file(&seen),
+            Rule::State if kind.is_symlink() => {
+                let what = links::key(&seen.at, &seen.path, &self.real_root, &mut self.found.notes)?;
+                self.keep(&seen, what);
+            }
+            _ if kind.is_dir() => self.leave_out(seen.path, Why::UnknownDirectory),
+            _ if kind.is_symlink() => self.leave_out(seen.path, Why::UnknownLink),
+            _ if !kind.is_file() => self.leave_out(seen.path, Why::Special),
+            _ if is_program(&seen)? => self.leave_out(seen.path, Why::Program),
+            _ if seen.metadata.len() > LARGEST_UNKNOWN_FILE => self.leave_out(seen.path, Why::UnknownLargeFile),
+            _ => self.keep_file(&seen),
+        }
+        Ok(())
+    }
+
+    fn keep_file(&mut self, seen: &Seen) {
+        let bytes = seen.metadata.len();
+        self.keep(seen, What::File { bytes });
+    }
+
+    fn keep(&mut self, seen: &Seen, what: What) {
+        self.found.entries.push(entry(seen.path.clone(), what, &seen.metadata));
+    }
+
+    fn leave_out(&mut self, path: Vec<u8>, why: Why) {
+        self.found.left_out.push(LeftOut { path, why });
+    }
+}
+
+fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
+    let io = |source| InventoryError::io(directory, source);
+    let mut listed = Vec::new();
+    for item in std::fs::read_dir(directory).map_err(io)? {
+        let item = item.map_err(io)?;
+        let at = item.path();
+        let metadata = std::fs::symlink_metadata(&at).map_err(|source| InventoryError::io(&at, source))?;
+        let name = item.file_name().into_vec();
+        let path = match path {
+            b"" => name,
+            path => [path, b"/", &name].concat(),
+        };
+        listed.push(Seen { path, at, metadata });
+    }
+    Ok(listed)
+}
+
+fn entry(path: Vec<u8>, what: What, metadata: &Metadata) -> Entry {
+    Entry {
+        path,
+        what,
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        // Always below 1,000,000,000.
+        mtime: (metadata.mtime(), metadata.mtime_nsec() as u32),
+        dev: metadata.dev(),
+        inode: metadata.ino(),
+    }
+}
+
+/// Whether an unknown file is a program: it may be run, or begins as one does.
+fn is_program(seen: &Seen) -> Result<bool, InventoryError> {
+    if seen.metadata.mode() & 0o111 != 0 {
+        return Ok(true);
+    }
+    // Without waiting, should the file have become a FIFO since it was listed.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file =
+        rustix::fs::open(&seen.at, flags, Mode::empty()).map_err(|error| InventoryError::io(&seen.at, error.into()))?;
+    let mut head = Vec::with_capacity(4);
+    std::fs::File::from(file).take(4).read_to_end(&mut head).map_err(|source| InventoryError::io(&seen.at, source))?;
+    Ok(begins_like_a_program(&head))
+}
