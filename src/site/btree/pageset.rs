@@ -1,0 +1,31 @@
+//! Which pages were seen.
+
+/// Pages per block: 8 KiB of bits.
+const BLOCK_PAGES: u32 = 65_536;
+const WORD_PAGES: u32 = 64;
+
+/// A set of page numbers that takes memory only where pages were seen, whatever number of pages a file claims.
+pub(super) struct PageSet {
+    blocks: Vec<Option<Box<[u64]>>>,
+}
+
+impl PageSet {
+    pub(super) fn new() -> PageSet {
+        PageSet { blocks: Vec::new() }
+    }
+
+    /// Adds a page; `false` when it was there already.
+    pub(super) fn insert(&mut self, page: u32) -> bool {
+        let block = (page / BLOCK_PAGES) as usize;
+        if self.blocks.len() <= block {
+            self.blocks.resize_with(block + 1, || None);
+        }
+        let words = self.blocks[block]
+            .get_or_insert_with(|| vec![0; (BLOCK_PAGES / WORD_PAGES) as usize].into());
+        let word = &mut words[(page % BLOCK_PAGES / WORD_PAGES) as usize];
+        let bit = 1 << (page % WORD_PAGES);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+}
