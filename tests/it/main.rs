@@ -1,1 +1,6 @@
 //! Whole paths through the program.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod layers;
+mod support;

@@ -1,0 +1,22 @@
+# What a newcomer runs. Each target does its own set-up; nothing is installed that is there already.
+
+SHELL := bash
+# rustup puts cargo here, and a shell without a login has not heard of it.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+.PHONY: help setup test check
+
+help:
+	@echo "make test    everything: format, lints, licences, unit and whole-path tests, the second reader, doc tests"
+	@echo "make check   format, lints and licences only"
+	@echo "make setup   only what the others need: a few Debian packages, and a Python environment under target/"
+
+setup:
+	@scripts/setup.sh
+
+test: check
+	@scripts/test.sh
+
+check: setup
+	@scripts/check.sh

@@ -1,0 +1,18 @@
+//! The sites in `fixtures/site/` are what their facts say.
+
+use crate::support::{project, python, unpack_site};
+
+#[test]
+fn the_packed_sites_hold_what_their_facts_say() {
+    for name in ["small", "fresh"] {
+        let site = unpack_site(name);
+        let facts = python().arg("-B").arg(project("fixtures/site/facts.py")).arg(site.path()).output().unwrap();
+        assert!(facts.status.success(), "facts.py: {}", String::from_utf8_lossy(&facts.stderr));
+        let expected = std::fs::read_to_string(project("fixtures/site").join(format!("{name}.facts"))).unwrap();
+        let found = String::from_utf8(facts.stdout).unwrap();
+        for (found, expected) in found.lines().zip(expected.lines()) {
+            assert_eq!(found, expected, "in the site {name}");
+        }
+        assert_eq!(found.lines().count(), expected.lines().count(), "facts of the site {name}");
+    }
+}

@@ -1,0 +1,31 @@
+//! What several tests need: the real sites of `fixtures/site/`, unpacked.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A path inside the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A copy of the site `fixtures/site/NAME.tar.zst` that is the test's own, with its modes and times.
+pub fn unpack_site(name: &str) -> TempDir {
+    let site = TempDir::with_prefix("ctdl-dump-site-").unwrap();
+    let packed = project("fixtures/site").join(format!("{name}.tar.zst"));
+    let status = Command::new("tar").arg("--zstd").arg("-xpf").arg(packed).arg("-C").arg(site.path()).status();
+    assert!(
+        status.expect("tar is installed").success(),
+        "tar can't unpack {name}: is zstd installed? `make setup` does it"
+    );
+    site
+}
+
+/// The Python that `make setup` makes under `target/`, with `blake3`, `cbor2` and `zstandard`; `CTZ_PYTHON` names another.
+pub fn python() -> Command {
+    let python = std::env::var_os("CTZ_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("ctz-venv/bin/python"));
+    assert!(python.exists(), "{} is not there: `make setup` makes it", python.display());
+    Command::new(python)
+}
