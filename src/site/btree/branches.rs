@@ -34,11 +34,7 @@ struct Child {
 
 impl<'t> Branches<'t> {
     pub(super) fn new(table: &'t Table) -> Branches<'t> {
-        Branches {
-            table,
-            stack: Vec::new(),
-            started: false,
-        }
+        Branches { table, stack: Vec::new(), started: false }
     }
 
     /// The next leaf, whose page the caller checks; `None` at the end. Every page on the way is added to `seen`.
@@ -87,10 +83,7 @@ impl<'t> Branches<'t> {
         let page = Page::new(self.table, number, bytes);
         let level = page.level();
         if level != wanted || level <= LEAF_LEVEL {
-            return Err(page.damaged(Damage::WrongLevel {
-                found: level,
-                wanted: wanted.max(LEAF_LEVEL + 1),
-            }));
+            return Err(page.damaged(Damage::WrongLevel { found: level, wanted: wanted.max(LEAF_LEVEL + 1) }));
         }
         let items = page.children()?;
         let mut children = Vec::with_capacity(usize::from(items));
@@ -98,21 +91,13 @@ impl<'t> Branches<'t> {
         for item in 0..items {
             let (child, item_bytes) = page.child(item, items)?;
             bytes_found += item_bytes;
-            children.push(Child {
-                page: child,
-                start: page.index(item),
-            });
+            children.push(Child { page: child, start: page.index(item) });
         }
         page.check_bytes(bytes_found)?;
         if level == LEAF_LEVEL + 1 {
             self.announce(&children);
         }
-        self.stack.push(Branch {
-            page: number,
-            level,
-            children,
-            at: 0,
-        });
+        self.stack.push(Branch { page: number, level, children, at: 0 });
         Ok(())
     }
 

@@ -140,9 +140,7 @@ pub enum Damage {
         last: u32,
     },
     /// Two links lead to the same page.
-    #[error(
-        "a second link to page {target}: pages of the table are mixed up, or go round in a circle"
-    )]
+    #[error("a second link to page {target}: pages of the table are mixed up, or go round in a circle")]
     SecondLink {
         /// Where the link leads.
         target: u32,
@@ -216,9 +214,7 @@ pub enum Damage {
         capacity: usize,
     },
     /// An overflow chain ends too early or too late.
-    #[error(
-        "the chain of overflow pages from page {first} holds {relation} than the {wanted} bytes of its item"
-    )]
+    #[error("the chain of overflow pages from page {first} holds {relation} than the {wanted} bytes of its item")]
     OverflowLength {
         /// First page of the chain.
         first: u32,
@@ -230,8 +226,7 @@ pub enum Damage {
 }
 
 fn item_text(item: Option<u16>) -> String {
-    item.map(|item| format!(", item {item}"))
-        .unwrap_or_default()
+    item.map(|item| format!(", item {item}")).unwrap_or_default()
 }
 
 fn version_advice(version: u32) -> &'static str {

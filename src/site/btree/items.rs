@@ -24,10 +24,7 @@ pub struct Item {
 
 impl Default for Item {
     fn default() -> Item {
-        Item {
-            key: Vec::new(),
-            value: Place::Inline(Vec::new()),
-        }
+        Item { key: Vec::new(), value: Place::Inline(Vec::new()) }
     }
 }
 
@@ -114,18 +111,9 @@ impl<'t> Items<'t> {
         let page = Page::new(self.table, number, bytes);
         let level = page.level();
         if level != LEAF_LEVEL {
-            return Err(page.damaged(Damage::WrongLevel {
-                found: level,
-                wanted: LEAF_LEVEL,
-            }));
+            return Err(page.damaged(Damage::WrongLevel { found: level, wanted: LEAF_LEVEL }));
         }
-        let leaf = Leaf {
-            page: number,
-            next: page.next(),
-            items: page.leaf_items()?,
-            at: 0,
-            bytes: 0,
-        };
+        let leaf = Leaf { page: number, next: page.next(), items: page.leaf_items()?, at: 0, bytes: 0 };
         let previous = page.previous();
         let wanted = self.leaf.map_or(0, |leaf| leaf.page);
         self.check_chain(number, "previous", previous, wanted)?;
@@ -133,21 +121,11 @@ impl<'t> Items<'t> {
         Ok(true)
     }
 
-    fn check_chain(
-        &self,
-        page: u32,
-        which: &'static str,
-        found: u32,
-        wanted: u32,
-    ) -> Result<(), TableError> {
+    fn check_chain(&self, page: u32, which: &'static str, found: u32, wanted: u32) -> Result<(), TableError> {
         if found == wanted {
             return Ok(());
         }
-        let damage = Damage::BrokenChain {
-            which,
-            found,
-            wanted,
-        };
+        let damage = Damage::BrokenChain { which, found, wanted };
         Err(self.table.damaged(page, None, damage))
     }
 
@@ -157,11 +135,7 @@ impl<'t> Items<'t> {
         let page = Page::new(self.table, leaf.page, bytes);
         let (key, key_bytes) = page.half(leaf.at, leaf.items)?;
         let (value, value_bytes) = page.half(leaf.at + 1, leaf.items)?;
-        self.leaf = Some(Leaf {
-            at: leaf.at + 2,
-            bytes: leaf.bytes + key_bytes + value_bytes,
-            ..leaf
-        });
+        self.leaf = Some(Leaf { at: leaf.at + 2, bytes: leaf.bytes + key_bytes + value_bytes, ..leaf });
         let (Some(key), Some(value)) = (key, value) else {
             return Ok(false);
         };
@@ -179,10 +153,7 @@ impl<'t> Items<'t> {
             Half::Inline(bytes) => item.key.extend_from_slice(bytes),
             Half::Overflow { first_page, length } => {
                 if length > MAX_KEY_BYTES {
-                    let damage = Damage::KeyTooLong {
-                        bytes: length,
-                        limit: MAX_KEY_BYTES,
-                    };
+                    let damage = Damage::KeyTooLong { bytes: length, limit: MAX_KEY_BYTES };
                     return Err(page.damaged_item(leaf.at, damage));
                 }
                 let place = Place::Overflow { first_page, length };
@@ -198,10 +169,7 @@ impl<'t> Items<'t> {
         }
         if let Some(previous) = &mut self.previous_key {
             if *previous >= item.key {
-                let damage = Damage::KeyOrder {
-                    before: readable(previous),
-                    after: readable(&item.key),
-                };
+                let damage = Damage::KeyOrder { before: readable(previous), after: readable(&item.key) };
                 return Err(page.damaged_item(leaf.at, damage));
             }
             previous.clone_from(&item.key);

@@ -47,12 +47,7 @@ pub fn lsn_survey(path: &Path) -> Result<LsnSurvey, TableError> {
     let page_bytes = table.page_bytes();
     // Page numbers have 32 bits; what a longer file has beyond them belongs to no table.
     let pages = (table.file_bytes() / page_bytes as u64).min(u64::from(u32::MAX));
-    let mut survey = LsnSurvey {
-        pages,
-        never_written: 0,
-        not_logged: 0,
-        highest: None,
-    };
+    let mut survey = LsnSurvey { pages, never_written: 0, not_logged: 0, highest: None };
     let mut buffer = vec![0; READ_BYTES];
     let mut number: u64 = 0;
     while number < pages {
@@ -61,10 +56,7 @@ pub fn lsn_survey(path: &Path) -> Result<LsnSurvey, TableError> {
         let first = number as u32;
         table.read(first, bytes)?;
         for (page, bytes) in (first..u32::MAX).zip(bytes.chunks_exact(page_bytes)) {
-            let lsn = Lsn {
-                file: order.u32(bytes, 0),
-                offset: order.u32(bytes, 4),
-            };
+            let lsn = Lsn { file: order.u32(bytes, 0), offset: order.u32(bytes, 4) };
             if lsn.file != 0 {
                 if survey.highest.is_none_or(|(highest, _)| lsn > highest) {
                     survey.highest = Some((lsn, page));

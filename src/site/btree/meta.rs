@@ -29,10 +29,7 @@ const FEATURES: [(u32, &str); 8] = [
 impl Meta {
     /// Reads the meta page from the first bytes of a file of `file_bytes` bytes, and refuses what is not a plain B-tree.
     pub(super) fn parse(path: &Path, start: &[u8], file_bytes: u64) -> Result<Meta, TableError> {
-        let not_a_btree = |found: String| TableError::NotABtree {
-            path: path.to_path_buf(),
-            found,
-        };
+        let not_a_btree = |found: String| TableError::NotABtree { path: path.to_path_buf(), found };
         if start.len() < meta::BYTES {
             let found = format!("{file_bytes} bytes are less than the smallest page");
             return Err(not_a_btree(found));
@@ -40,23 +37,14 @@ impl Meta {
         let order = byte_order(start).ok_or_else(|| not_a_btree(guess(start)))?;
         let version = order.u32(start, meta::VERSION);
         if version != BTREE_VERSION {
-            return Err(TableError::Version {
-                path: path.to_path_buf(),
-                version,
-            });
+            return Err(TableError::Version { path: path.to_path_buf(), version });
         }
         if let Some(feature) = feature(start, order) {
-            return Err(TableError::Feature {
-                path: path.to_path_buf(),
-                feature,
-            });
+            return Err(TableError::Feature { path: path.to_path_buf(), feature });
         }
         let page_bytes = order.u32(start, meta::PAGE_SIZE);
-        if !page_bytes.is_power_of_two()
-            || !(layout::MIN_PAGE_BYTES..=layout::MAX_PAGE_BYTES).contains(&page_bytes)
-        {
-            let found =
-                format!("pages of {page_bytes} bytes; 512 to 65,536, a power of two, are possible");
+        if !page_bytes.is_power_of_two() || !(layout::MIN_PAGE_BYTES..=layout::MAX_PAGE_BYTES).contains(&page_bytes) {
+            let found = format!("pages of {page_bytes} bytes; 512 to 65,536, a power of two, are possible");
             return Err(not_a_btree(found));
         }
         let kind = start[meta::TYPE];
@@ -72,10 +60,7 @@ impl Meta {
         };
         parsed.check_size(path, file_bytes)?;
         if parsed.root == 0 || parsed.root > parsed.last_page {
-            let found = format!(
-                "its root is said to be page {}, its last page {}",
-                parsed.root, parsed.last_page
-            );
+            let found = format!("its root is said to be page {}, its last page {}", parsed.root, parsed.last_page);
             return Err(not_a_btree(found));
         }
         Ok(parsed)
@@ -83,32 +68,22 @@ impl Meta {
 
     /// A file may be longer than the table (pages of a transaction that never ended), but never shorter.
     fn check_size(&self, path: &Path, file_bytes: u64) -> Result<(), TableError> {
-        let size = |wanted: String| TableError::Size {
-            path: path.to_path_buf(),
-            file_bytes,
-            wanted,
-        };
+        let size = |wanted: String| TableError::Size { path: path.to_path_buf(), file_bytes, wanted };
         let page_bytes = u64::from(self.page_bytes);
         if !file_bytes.is_multiple_of(page_bytes) {
-            return Err(size(format!(
-                "that is no multiple of its page size, {page_bytes}"
-            )));
+            return Err(size(format!("that is no multiple of its page size, {page_bytes}")));
         }
         let least = (u64::from(self.last_page) + 1) * page_bytes;
         if file_bytes < least {
             let last = self.last_page;
-            return Err(size(format!(
-                "its first page says that page {last} is the last, which makes {least}"
-            )));
+            return Err(size(format!("its first page says that page {last} is the last, which makes {least}")));
         }
         Ok(())
     }
 }
 
 fn byte_order(start: &[u8]) -> Option<ByteOrder> {
-    [ByteOrder::Little, ByteOrder::Big]
-        .into_iter()
-        .find(|order| order.u32(start, meta::MAGIC) == BTREE_MAGIC)
+    [ByteOrder::Little, ByteOrder::Big].into_iter().find(|order| order.u32(start, meta::MAGIC) == BTREE_MAGIC)
 }
 
 fn feature(start: &[u8], order: ByteOrder) -> Option<&'static str> {
@@ -125,11 +100,7 @@ fn feature(start: &[u8], order: ByteOrder) -> Option<&'static str> {
         return None;
     }
     // Recno before the others, because it comes with several.
-    let bit = if flags & 2 != 0 {
-        2
-    } else {
-        flags & flags.wrapping_neg()
-    };
+    let bit = if flags & 2 != 0 { 2 } else { flags & flags.wrapping_neg() };
     let known = FEATURES.iter().find(|(flag, _)| *flag == bit);
     Some(known.map_or("has unknown flags", |(_, feature)| feature))
 }
@@ -149,8 +120,7 @@ fn guess(start: &[u8]) -> String {
         }
     }
     if start.iter().all(|byte| *byte == 0) {
-        return "its first page is all zeros: it was never written, and the site needs recovery"
-            .into();
+        return "its first page is all zeros: it was never written, and the site needs recovery".into();
     }
     let magic = ByteOrder::Little.u32(start, meta::MAGIC);
     format!("the magic number at byte 12 is {magic:#x}, not {BTREE_MAGIC:#x}")

@@ -3,8 +3,8 @@
 use super::TableError;
 use super::error::Damage;
 use super::layout::{
-    ByteOrder, HEADER_BYTES, INLINE_HEADER_BYTES, INTERNAL_CHILD, INTERNAL_HEADER_BYTES,
-    OVERFLOW_ITEM_BYTES, aligned, header, item_type,
+    ByteOrder, HEADER_BYTES, INLINE_HEADER_BYTES, INTERNAL_CHILD, INTERNAL_HEADER_BYTES, OVERFLOW_ITEM_BYTES, aligned,
+    header, item_type,
 };
 use super::place::Half;
 use super::table::Table;
@@ -19,11 +19,7 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(table: &'a Table, number: u32, bytes: &'a [u8]) -> Page<'a> {
-        Page {
-            table,
-            number,
-            bytes,
-        }
+        Page { table, number, bytes }
     }
 
     fn order(&self) -> ByteOrder {
@@ -64,11 +60,7 @@ impl<'a> Page<'a> {
     }
 
     /// An item of a leaf with `items` items, and the bytes that it takes; `None` when the server deleted it and only these are left.
-    pub(super) fn half(
-        &self,
-        item: u16,
-        items: u16,
-    ) -> Result<(Option<Half<'a>>, usize), TableError> {
+    pub(super) fn half(&self, item: u16, items: u16) -> Result<(Option<Half<'a>>, usize), TableError> {
         let start = self.start(item, items, INLINE_HEADER_BYTES)?;
         let found = self.bytes[start + 2];
         let deleted = found & item_type::DELETED != 0;
@@ -98,11 +90,7 @@ impl<'a> Page<'a> {
         self.check_link(item, first_page)?;
         if length == 0 {
             // libdb never puts nothing on a page of its own, and an empty chain could not be checked.
-            let damage = Damage::OverflowLength {
-                first: first_page,
-                relation: "more",
-                wanted: 0,
-            };
+            let damage = Damage::OverflowLength { first: first_page, relation: "more", wanted: 0 };
             return Err(self.damaged_item(item, damage));
         }
         Ok(Half::Overflow { first_page, length })
@@ -160,18 +148,11 @@ impl<'a> Page<'a> {
         range: std::ops::Range<usize>,
     ) -> Result<&'a [u8], TableError> {
         let bytes = range.end - start;
-        self.bytes
-            .get(range)
-            .ok_or_else(|| self.misplaced(item, items, start, bytes))
+        self.bytes.get(range).ok_or_else(|| self.misplaced(item, items, start, bytes))
     }
 
     fn misplaced(&self, item: u16, items: u16, start: usize, bytes: usize) -> TableError {
-        let damage = Damage::ItemPlace {
-            start,
-            bytes,
-            from: items_from(items),
-            to: self.bytes.len(),
-        };
+        let damage = Damage::ItemPlace { start, bytes, from: items_from(items), to: self.bytes.len() };
         self.damaged_item(item, damage)
     }
 

@@ -20,8 +20,7 @@ impl PageSet {
         if self.blocks.len() <= block {
             self.blocks.resize_with(block + 1, || None);
         }
-        let words = self.blocks[block]
-            .get_or_insert_with(|| vec![0; (BLOCK_PAGES / WORD_PAGES) as usize].into());
+        let words = self.blocks[block].get_or_insert_with(|| vec![0; (BLOCK_PAGES / WORD_PAGES) as usize].into());
         let word = &mut words[(page % BLOCK_PAGES / WORD_PAGES) as usize];
         let bit = 1 << (page % WORD_PAGES);
         let new = *word & bit == 0;

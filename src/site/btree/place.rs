@@ -53,10 +53,7 @@ impl Place {
     fn half(&self) -> Half<'_> {
         match self {
             Place::Inline(bytes) => Half::Inline(bytes),
-            Place::Overflow { first_page, length } => Half::Overflow {
-                first_page: *first_page,
-                length: *length,
-            },
+            Place::Overflow { first_page, length } => Half::Overflow { first_page: *first_page, length: *length },
         }
     }
 }

@@ -25,33 +25,21 @@ impl Table {
     /// # Errors
     /// When the file cannot be read, is empty, is no B-tree of version 9, has a feature that is not read, or is shorter than it says.
     pub fn open(path: &Path) -> Result<Table, TableError> {
-        let open_error = |source| TableError::Open {
-            path: path.to_path_buf(),
-            source,
-        };
+        let open_error = |source| TableError::Open { path: path.to_path_buf(), source };
         // Looked at before it is opened, because opening a named pipe would wait for ever.
         if !path.metadata().map_err(open_error)?.is_file() {
-            return Err(TableError::NotAFile {
-                path: path.to_path_buf(),
-            });
+            return Err(TableError::NotAFile { path: path.to_path_buf() });
         }
         let file = File::open(path).map_err(open_error)?;
         let file_bytes = file.metadata().map_err(open_error)?.len();
         if file_bytes == 0 {
-            return Err(TableError::ZeroLength {
-                path: path.to_path_buf(),
-            });
+            return Err(TableError::ZeroLength { path: path.to_path_buf() });
         }
         let mut start = [0; meta::BYTES];
         let start = &mut start[..file_bytes.min(meta::BYTES as u64) as usize];
         read_at(&file, path, start, 0)?;
         let meta = Meta::parse(path, start, file_bytes)?;
-        Ok(Table {
-            path: path.to_path_buf(),
-            file,
-            file_bytes,
-            meta,
-        })
+        Ok(Table { path: path.to_path_buf(), file, file_bytes, meta })
     }
 
     /// Bytes of a page: a power of two from 512 to 65,536.
@@ -128,12 +116,7 @@ impl Table {
     }
 
     /// An error about a page, or about the item of it that begins at byte `start` of the page.
-    pub(super) fn damaged(
-        &self,
-        page: u32,
-        item: Option<(u16, usize)>,
-        damage: Damage,
-    ) -> TableError {
+    pub(super) fn damaged(&self, page: u32, item: Option<(u16, usize)>, damage: Damage) -> TableError {
         let start = item.map_or(0, |(_, start)| start as u64);
         TableError::Damaged {
             path: self.path.clone(),
@@ -171,11 +154,10 @@ impl Table {
 
 fn read_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<(), TableError> {
     let bytes = buffer.len() as u64;
-    file.read_exact_at(buffer, offset)
-        .map_err(|source: io::Error| TableError::Read {
-            path: path.to_path_buf(),
-            offset,
-            bytes,
-            source,
-        })
+    file.read_exact_at(buffer, offset).map_err(|source: io::Error| TableError::Read {
+        path: path.to_path_buf(),
+        offset,
+        bytes,
+        source,
+    })
 }

@@ -37,10 +37,7 @@ struct Chain {
 impl<'t> ValueReader<'t> {
     pub(super) fn new(table: &'t Table, place: &Place) -> ValueReader<'t> {
         let state = match place {
-            Place::Inline(bytes) => State::Inline {
-                bytes: bytes.clone(),
-                at: 0,
-            },
+            Place::Inline(bytes) => State::Inline { bytes: bytes.clone(), at: 0 },
             Place::Overflow { first_page, length } => State::Chain(Chain {
                 first_page: *first_page,
                 length: *length,
@@ -127,15 +124,9 @@ impl Chain {
         if !self.window.holds(page) {
             // A chain is nearly always one piece of the file; once it jumps, reads begin small again.
             let jumped = previous != 0 && page != previous + 1;
-            self.ahead = if jumped {
-                1
-            } else {
-                self.ahead.saturating_mul(2)
-            };
+            self.ahead = if jumped { 1 } else { self.ahead.saturating_mul(2) };
         }
-        let bytes = self
-            .window
-            .page_expecting(table, page, wanted.min(self.ahead))?;
+        let bytes = self.window.page_expecting(table, page, wanted.min(self.ahead))?;
         table.check_page(page, bytes, page_type::OVERFLOW)?;
 
         let order = table.byte_order();
@@ -143,19 +134,12 @@ impl Chain {
         let data_bytes = order.u16(bytes, header::DATA_BYTES);
         self.next = order.u32(bytes, header::NEXT);
         if found != previous {
-            let damage = Damage::BrokenChain {
-                which: "previous",
-                found,
-                wanted: previous,
-            };
+            let damage = Damage::BrokenChain { which: "previous", found, wanted: previous };
             return Err(table.damaged(page, None, damage));
         }
         let data = usize::from(data_bytes);
         if data == 0 || data > capacity {
-            let damage = Damage::OverflowBytes {
-                found: data_bytes,
-                capacity,
-            };
+            let damage = Damage::OverflowBytes { found: data_bytes, capacity };
             return Err(table.damaged(page, None, damage));
         }
         let left = self.left.checked_sub(u32::from(data_bytes));
@@ -166,11 +150,7 @@ impl Chain {
             Some(_) => None,
         };
         if let Some(relation) = relation {
-            let damage = Damage::OverflowLength {
-                first: self.first_page,
-                relation,
-                wanted: self.length,
-            };
+            let damage = Damage::OverflowLength { first: self.first_page, relation, wanted: self.length };
             return Err(table.damaged(page, None, damage));
         }
         self.left = left.unwrap_or_default();

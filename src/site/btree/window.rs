@@ -19,21 +19,12 @@ impl Window {
     pub(super) fn page(&mut self, table: &Table, page: u32) -> Result<&[u8], TableError> {
         // One page between two leaves is an internal one, in a table that was filled in order.
         let end = self.first.saturating_add(self.pages);
-        let ahead = if page == end || page == end.saturating_add(1) {
-            self.pages.saturating_mul(2)
-        } else {
-            1
-        };
+        let ahead = if page == end || page == end.saturating_add(1) { self.pages.saturating_mul(2) } else { 1 };
         self.page_expecting(table, page, ahead)
     }
 
     /// The same, where `ahead` pages from this one on are likely to be wanted.
-    pub(super) fn page_expecting(
-        &mut self,
-        table: &Table,
-        page: u32,
-        ahead: u32,
-    ) -> Result<&[u8], TableError> {
+    pub(super) fn page_expecting(&mut self, table: &Table, page: u32, ahead: u32) -> Result<&[u8], TableError> {
         let page_bytes = table.page_bytes();
         if !self.holds(page) {
             let left = table.meta().last_page - page + 1;
@@ -53,7 +44,6 @@ impl Window {
 
     /// Whether asking for this page costs no read.
     pub(super) fn holds(&self, page: u32) -> bool {
-        page.checked_sub(self.first)
-            .is_some_and(|distance| distance < self.pages)
+        page.checked_sub(self.first).is_some_and(|distance| distance < self.pages)
     }
 }

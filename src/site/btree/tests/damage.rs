@@ -3,9 +3,7 @@ use std::os::unix::fs::FileExt;
 
 /// A table small enough to damage everywhere, with every kind of page: three levels, keys and values on overflow pages.
 fn small() -> (Made, Pairs) {
-    let mut pairs: Pairs = (0u32..120)
-        .map(|n| (noise(n, 60), noise(n, n as usize)))
-        .collect();
+    let mut pairs: Pairs = (0u32..120).map(|n| (noise(n, 60), noise(n, n as usize))).collect();
     pairs.insert(vec![b'k'; 300], noise(1, 3000));
     pairs.insert(vec![b'l'; 500], vec![]);
     (Made::written(&pairs, 512, ByteOrder::Little), pairs)
@@ -19,10 +17,7 @@ fn read_bytes(made: &Made, bytes: &[u8]) -> Result<Pairs, TableError> {
 
 fn page_of_type(bytes: &[u8], page_type: u8) -> usize {
     let pages = bytes.chunks(512);
-    pages
-        .enumerate()
-        .position(|(number, page)| number > 1 && page[layout::header::TYPE] == page_type)
-        .unwrap()
+    pages.enumerate().position(|(number, page)| number > 1 && page[layout::header::TYPE] == page_type).unwrap()
 }
 
 fn put32(bytes: &mut [u8], at: usize, number: u32) {
@@ -91,10 +86,7 @@ fn a_changed_header_byte_of_any_page_gives_an_error_or_the_same_pairs() {
 fn any_changed_byte_gives_an_error_or_pairs_but_no_panic() {
     let (made, _) = small();
     let whole = std::fs::read(&made.path).unwrap();
-    let file = std::fs::File::options()
-        .write(true)
-        .open(&made.path)
-        .unwrap();
+    let file = std::fs::File::options().write(true).open(&made.path).unwrap();
     for (at, byte) in whole.iter().enumerate().step_by(3) {
         for change in [0x01, 0x80, 0xff] {
             file.write_all_at(&[byte ^ change], at as u64).unwrap();
@@ -111,10 +103,7 @@ fn a_leaf_chain_that_goes_round_in_a_circle_is_refused() {
     let leaf = page_of_type(&bytes, layout::page_type::LEAF);
     put32(&mut bytes, leaf * 512 + layout::header::NEXT, leaf as u32);
     let error = damage(read_bytes(&made, &bytes).unwrap_err());
-    assert!(
-        matches!(error, Damage::BrokenChain { which: "next", .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Damage::BrokenChain { which: "next", .. }), "{error}");
 }
 
 #[test]
@@ -156,8 +145,8 @@ fn an_item_that_lies_about_its_length_is_refused() {
         let mut bytes = whole.clone();
         put32(&mut bytes, item + 8, length);
         let error = read_bytes(&made, &bytes).unwrap_err();
-        let refused = matches!(error, TableError::ValueTooLong { .. })
-            || matches!(damage(error), Damage::OverflowLength { .. });
+        let refused =
+            matches!(error, TableError::ValueTooLong { .. }) || matches!(damage(error), Damage::OverflowLength { .. });
         assert!(refused, "{length}");
     }
 }

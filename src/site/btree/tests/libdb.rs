@@ -19,9 +19,7 @@ proptest! {
 
 #[test]
 fn our_tables_are_not_longer_than_those_of_libdb() {
-    let pairs: Pairs = (0u32..5000)
-        .map(|n| (n.to_be_bytes().to_vec(), noise(n, n as usize % 300)))
-        .collect();
+    let pairs: Pairs = (0u32..5000).map(|n| (n.to_be_bytes().to_vec(), noise(n, n as usize % 300))).collect();
     let ours = Made::written(&pairs, 4096, ByteOrder::Little);
     let theirs = Made::loaded(&pairs, 4096, ByteOrder::Little);
     let bytes = |made: &Made| made.path.metadata().unwrap().len();
@@ -30,13 +28,9 @@ fn our_tables_are_not_longer_than_those_of_libdb() {
 
 #[test]
 fn libdb_goes_on_with_a_table_that_we_wrote() {
-    let mut pairs: Pairs = (0u32..500)
-        .map(|n| (noise(n, 20), noise(n, n as usize % 3000)))
-        .collect();
+    let mut pairs: Pairs = (0u32..500).map(|n| (noise(n, 20), noise(n, n as usize % 3000))).collect();
     let made = Made::written(&pairs, 512, ByteOrder::Little);
-    let more: Pairs = (500u32..2000)
-        .map(|n| (noise(n, 20), vec![7; 30]))
-        .collect();
+    let more: Pairs = (500u32..2000).map(|n| (noise(n, 20), vec![7; 30])).collect();
     // Without a page size the text is loaded into the table that is there.
     let mut text = "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n".to_owned();
     for (key, value) in &more {
@@ -55,9 +49,7 @@ fn libdb_goes_on_with_a_table_that_we_wrote() {
 
 #[test]
 fn the_survey_of_a_table_that_we_wrote_finds_no_log() {
-    let pairs: Pairs = (0u32..500)
-        .map(|n| (noise(n, 20), noise(n, 2000)))
-        .collect();
+    let pairs: Pairs = (0u32..500).map(|n| (noise(n, 20), noise(n, 2000))).collect();
     let made = Made::written(&pairs, 512, ByteOrder::Big);
     let survey = lsn_survey(&made.path).unwrap();
     assert!(survey.needs_no_log());
@@ -68,9 +60,7 @@ fn the_survey_of_a_table_that_we_wrote_finds_no_log() {
 
 #[test]
 fn the_survey_finds_the_highest_lsn_and_pages_never_written() {
-    let pairs: Pairs = (0u32..500)
-        .map(|n| (noise(n, 20), noise(n, 2000)))
-        .collect();
+    let pairs: Pairs = (0u32..500).map(|n| (noise(n, 20), noise(n, 2000))).collect();
     for order in ORDERS {
         let made = Made::written(&pairs, 512, order);
         let mut bytes = std::fs::read(&made.path).unwrap();

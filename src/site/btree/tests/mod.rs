@@ -32,18 +32,14 @@ impl Made {
     fn empty() -> Made {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("cdb.00");
-        Made {
-            _directory: directory,
-            path,
-        }
+        Made { _directory: directory, path }
     }
 
     /// Written by us, in an order that is not the keys'.
     fn written(pairs: &Pairs, page_size: u32, order: ByteOrder) -> Made {
         let made = Made::empty();
         let scratch = made.path.parent().unwrap();
-        let mut writer =
-            TableWriter::create_for(&made.path, scratch, 100_000, page_size, order).unwrap();
+        let mut writer = TableWriter::create_for(&made.path, scratch, 100_000, page_size, order).unwrap();
         for (key, value) in pairs.iter().rev() {
             if value.len() % 2 == 0 {
                 writer.put(key, value).unwrap();
@@ -87,11 +83,7 @@ impl Made {
             .stdin(Stdio::piped())
             .spawn()
             .expect("db5.3_load, from the Debian package db5.3-util");
-        load.stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        load.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         assert!(load.wait().unwrap().success());
     }
 }
@@ -111,10 +103,7 @@ fn read(path: &Path) -> Result<Pairs, TableError> {
 
 /// What libdb sees.
 fn dumped(path: &Path) -> Pairs {
-    let output = Command::new("db5.3_dump")
-        .arg(path)
-        .output()
-        .expect("db5.3_dump, from the Debian package db5.3-util");
+    let output = Command::new("db5.3_dump").arg(path).output().expect("db5.3_dump, from the Debian package db5.3-util");
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let mut halves = text.lines().filter_map(|line| line.strip_prefix(' '));
@@ -127,17 +116,12 @@ fn dumped(path: &Path) -> Pairs {
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digit = |character: u8| (character as char).to_digit(16).unwrap() as u8;
-    hex.as_bytes()
-        .chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
+    hex.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 fn assert_libdb_is_content(path: &Path) {
-    let output = Command::new("db5.3_verify")
-        .arg(path)
-        .output()
-        .expect("db5.3_verify, from the Debian package db5.3-util");
+    let output =
+        Command::new("db5.3_verify").arg(path).output().expect("db5.3_verify, from the Debian package db5.3-util");
     assert!(output.status.success(), "{output:?}");
 }
 

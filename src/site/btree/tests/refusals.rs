@@ -64,19 +64,9 @@ fn tables_that_libdb_makes_with_features_are_refused() {
         ("type=btree\nsubdatabase=inner", "sub-databases"),
     ] {
         let made = Made::empty();
-        let key = if kind.contains("recno") {
-            "keys=0\n"
-        } else {
-            ""
-        };
-        let halves = if kind.contains("recno") {
-            " 31\n"
-        } else {
-            " 31\n 32\n"
-        };
-        made.load(&format!(
-            "VERSION=3\nformat=bytevalue\n{kind}\n{key}HEADER=END\n{halves}DATA=END\n"
-        ));
+        let key = if kind.contains("recno") { "keys=0\n" } else { "" };
+        let halves = if kind.contains("recno") { " 31\n" } else { " 31\n 32\n" };
+        made.load(&format!("VERSION=3\nformat=bytevalue\n{kind}\n{key}HEADER=END\n{halves}DATA=END\n"));
         let text = Table::open(&made.path).unwrap_err().to_string();
         assert!(text.contains(reason), "{kind}: {text}");
     }
@@ -86,23 +76,14 @@ fn tables_that_libdb_makes_with_features_are_refused() {
 fn a_file_of_no_bytes_has_an_error_of_its_own() {
     let made = Made::empty();
     std::fs::write(&made.path, b"").unwrap();
-    assert!(matches!(
-        Table::open(&made.path),
-        Err(TableError::ZeroLength { .. })
-    ));
+    assert!(matches!(Table::open(&made.path), Err(TableError::ZeroLength { .. })));
 }
 
 #[test]
 fn a_directory_or_a_missing_file_is_named() {
     let made = Made::empty();
-    assert!(matches!(
-        Table::open(made.path.parent().unwrap()),
-        Err(TableError::NotAFile { .. })
-    ));
-    assert!(matches!(
-        Table::open(&made.path),
-        Err(TableError::Open { .. })
-    ));
+    assert!(matches!(Table::open(made.path.parent().unwrap()), Err(TableError::NotAFile { .. })));
+    assert!(matches!(Table::open(&made.path), Err(TableError::Open { .. })));
 }
 
 #[test]
@@ -112,15 +93,9 @@ fn the_writer_refuses_what_no_table_can_hold() {
     let create = |page_size| TableWriter::create(&made.path, scratch, 1000, page_size);
     assert!(matches!(create(513), Err(TableWriteError::PageSize { .. })));
     let mut writer = create(DEFAULT_PAGE_SIZE).unwrap();
-    assert!(matches!(
-        create(DEFAULT_PAGE_SIZE),
-        Err(TableWriteError::Create { .. })
-    ));
+    assert!(matches!(create(DEFAULT_PAGE_SIZE), Err(TableWriteError::Create { .. })));
     let key = vec![0; MAX_KEY_BYTES as usize + 1];
-    assert!(matches!(
-        writer.put(&key, b""),
-        Err(TableWriteError::KeyTooLong { .. })
-    ));
+    assert!(matches!(writer.put(&key, b""), Err(TableWriteError::KeyTooLong { .. })));
     writer.put(b"twice", b"1").unwrap();
     writer.put(b"twice", b"2").unwrap();
     let text = writer.finish().unwrap_err().to_string();
@@ -135,22 +110,10 @@ fn a_value_of_another_length_than_announced_is_refused_and_spoils_the_table() {
         let mut writer = TableWriter::create(&made.path, scratch, 1000, DEFAULT_PAGE_SIZE).unwrap();
         let mut value = writer.put_big(b"k", announced).unwrap();
         value.write(&[1; 9]).unwrap();
-        assert!(matches!(
-            value.write(&[1; 10_000]),
-            Err(TableWriteError::Length { came: 10_009, .. })
-        ));
-        assert!(matches!(
-            value.finish(),
-            Err(TableWriteError::Length { came: 9, .. })
-        ));
-        assert!(matches!(
-            writer.put(b"l", b""),
-            Err(TableWriteError::Unfinished { .. })
-        ));
-        assert!(matches!(
-            writer.finish(),
-            Err(TableWriteError::Unfinished { .. })
-        ));
+        assert!(matches!(value.write(&[1; 10_000]), Err(TableWriteError::Length { came: 10_009, .. })));
+        assert!(matches!(value.finish(), Err(TableWriteError::Length { came: 9, .. })));
+        assert!(matches!(writer.put(b"l", b""), Err(TableWriteError::Unfinished { .. })));
+        assert!(matches!(writer.finish(), Err(TableWriteError::Unfinished { .. })));
     }
 }
 

@@ -87,9 +87,7 @@ fn a_value_that_fills_its_overflow_pages_to_the_last_byte_survives() {
 #[test]
 fn a_tree_of_many_levels_survives() {
     // Pages of 512 bytes and keys of 100 make a tree of five levels.
-    let pairs: Pairs = (0u32..3000)
-        .map(|n| (noise(n, 100), n.to_le_bytes().to_vec()))
-        .collect();
+    let pairs: Pairs = (0u32..3000).map(|n| (noise(n, 100), n.to_le_bytes().to_vec())).collect();
     let made = Made::written(&pairs, 512, ByteOrder::Little);
     assert_same(&read(&made.path).unwrap(), &pairs, "many levels");
     assert_libdb_is_content(&made.path);

@@ -24,11 +24,7 @@ enum State {
 }
 
 impl<'w> BigValue<'w> {
-    pub(super) fn begin(
-        writer: &'w mut TableWriter,
-        key: &[u8],
-        length: u32,
-    ) -> Result<BigValue<'w>, TableWriteError> {
+    pub(super) fn begin(writer: &'w mut TableWriter, key: &[u8], length: u32) -> Result<BigValue<'w>, TableWriteError> {
         let key_page = writer.key_page(key)?;
         let state = if length as usize <= longest_inline(writer.output.page_bytes()) {
             State::Inline(Vec::with_capacity(length as usize))
@@ -36,14 +32,7 @@ impl<'w> BigValue<'w> {
             State::Overflow(Chain::begin(&mut writer.output, length)?)
         };
         writer.unfinished = Some(key.to_vec());
-        Ok(BigValue {
-            writer,
-            key: key.to_vec(),
-            key_page,
-            length,
-            left: length,
-            state,
-        })
+        Ok(BigValue { writer, key: key.to_vec(), key_page, length, left: length, state })
     }
 
     /// Adds the next bytes.

@@ -25,15 +25,7 @@ impl Chain {
         let capacity = overflow_capacity(output.page_bytes());
         let pages = length.div_ceil(capacity as u32);
         let first = output.take_pages(pages)?;
-        Ok(Chain {
-            first,
-            page: first,
-            last: first + (pages - 1),
-            length,
-            left: length,
-            room: 0,
-            unused: 0,
-        })
+        Ok(Chain { first, page: first, last: first + (pages - 1), length, left: length, room: 0, unused: 0 })
     }
 
     /// Writes a chain whole.
@@ -49,18 +41,11 @@ impl Chain {
 
     /// How an item names the chain.
     pub(super) fn item<'a>(&self) -> Half<'a> {
-        Half::Overflow {
-            first_page: self.first,
-            length: self.length,
-        }
+        Half::Overflow { first_page: self.first, length: self.length }
     }
 
     /// Adds bytes, not more than are left.
-    pub(super) fn write(
-        &mut self,
-        output: &mut Output,
-        mut bytes: &[u8],
-    ) -> Result<(), TableWriteError> {
+    pub(super) fn write(&mut self, output: &mut Output, mut bytes: &[u8]) -> Result<(), TableWriteError> {
         let capacity = overflow_capacity(output.page_bytes());
         while !bytes.is_empty() {
             if self.room == 0 {

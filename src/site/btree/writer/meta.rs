@@ -5,8 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::output::Output;
 use super::tree::ROOT;
 use crate::site::btree::layout::{
-    BTREE_MAGIC, BTREE_VERSION, FILE_ID_BYTES, MIN_KEYS_PER_PAGE, NOT_LOGGED, header, meta,
-    page_type,
+    BTREE_MAGIC, BTREE_VERSION, FILE_ID_BYTES, MIN_KEYS_PER_PAGE, NOT_LOGGED, header, meta, page_type,
 };
 
 /// The meta page for a table whose pages are all appended.

@@ -67,10 +67,7 @@ impl TableWriter {
         order: ByteOrder,
     ) -> Result<TableWriter, TableWriteError> {
         if !page_size.is_power_of_two() || !(MIN_PAGE_BYTES..=MAX_PAGE_BYTES).contains(&page_size) {
-            return Err(TableWriteError::PageSize {
-                path: path.to_path_buf(),
-                page_size,
-            });
+            return Err(TableWriteError::PageSize { path: path.to_path_buf(), page_size });
         }
         let mut output = Output::create(path, page_size as usize, order)?;
         // The meta page and the root are written last, but libdb wants them first.
@@ -78,12 +75,7 @@ impl TableWriter {
         for _ in first..=tree::ROOT {
             output.append_zeros(page_size as usize)?;
         }
-        Ok(TableWriter {
-            output,
-            sorter: Sorter::new(scratch, memory_bytes),
-            unfinished: None,
-            payload: Vec::new(),
-        })
+        Ok(TableWriter { output, sorter: Sorter::new(scratch, memory_bytes), unfinished: None, payload: Vec::new() })
     }
 
     /// Adds a pair, in any order of keys.
@@ -144,17 +136,13 @@ impl TableWriter {
     /// When a key came twice, a value was not finished, or file or scratch directory cannot be written.
     pub fn finish(self) -> Result<File, TableWriteError> {
         self.check_finished()?;
-        let TableWriter {
-            mut output, sorter, ..
-        } = self;
+        let TableWriter { mut output, sorter, .. } = self;
         let mut sorted = sorter.finish()?;
         let mut tree = Tree::new(&output);
         let (mut key, mut payload) = (Vec::new(), Vec::new());
         while sorted.next(&mut key, &mut payload)? {
-            let (key_item, value_item) =
-                pair::decode(&key, &payload).ok_or_else(|| TableWriteError::ScratchChanged {
-                    path: output.path().to_path_buf(),
-                })?;
+            let (key_item, value_item) = pair::decode(&key, &payload)
+                .ok_or_else(|| TableWriteError::ScratchChanged { path: output.path().to_path_buf() })?;
             tree.add(&mut output, &key, key_item, value_item)?;
         }
         tree.finish(&mut output)?;
@@ -166,10 +154,9 @@ impl TableWriter {
     fn check_finished(&self) -> Result<(), TableWriteError> {
         match &self.unfinished {
             None => Ok(()),
-            Some(key) => Err(TableWriteError::Unfinished {
-                path: self.output.path().to_path_buf(),
-                key: readable(key),
-            }),
+            Some(key) => {
+                Err(TableWriteError::Unfinished { path: self.output.path().to_path_buf(), key: readable(key) })
+            }
         }
     }
 }

@@ -24,30 +24,15 @@ pub(super) struct Output {
 
 impl Output {
     /// Makes the file, readable by its owner alone: a site holds every password in clear.
-    pub(super) fn create(
-        path: &Path,
-        page_bytes: usize,
-        order: ByteOrder,
-    ) -> Result<Output, TableWriteError> {
+    pub(super) fn create(path: &Path, page_bytes: usize, order: ByteOrder) -> Result<Output, TableWriteError> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .map_err(|source| TableWriteError::Create {
-                path: path.to_path_buf(),
-                source,
-            })?;
-        Ok(Output {
-            path: path.to_path_buf(),
-            file,
-            order,
-            page_bytes,
-            next_page: 0,
-            buffer: Vec::new(),
-            flushed: 0,
-        })
+            .map_err(|source| TableWriteError::Create { path: path.to_path_buf(), source })?;
+        Ok(Output { path: path.to_path_buf(), file, order, page_bytes, next_page: 0, buffer: Vec::new(), flushed: 0 })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -69,12 +54,10 @@ impl Output {
     /// Takes the next `pages` page numbers, whose bytes must be appended next; the first of them.
     pub(super) fn take_pages(&mut self, pages: u32) -> Result<u32, TableWriteError> {
         let first = self.next_page;
-        self.next_page = first
-            .checked_add(pages)
-            .ok_or_else(|| TableWriteError::TooManyPages {
-                path: self.path.clone(),
-                page_size: self.page_bytes as u32,
-            })?;
+        self.next_page = first.checked_add(pages).ok_or_else(|| TableWriteError::TooManyPages {
+            path: self.path.clone(),
+            page_size: self.page_bytes as u32,
+        })?;
         Ok(first)
     }
 
@@ -95,12 +78,7 @@ impl Output {
     }
 
     /// Replaces bytes of a page that was appended.
-    pub(super) fn patch(
-        &mut self,
-        page: u32,
-        at: usize,
-        bytes: &[u8],
-    ) -> Result<(), TableWriteError> {
+    pub(super) fn patch(&mut self, page: u32, at: usize, bytes: &[u8]) -> Result<(), TableWriteError> {
         let offset = u64::from(page) * self.page_bytes as u64 + at as u64;
         match offset.checked_sub(self.flushed) {
             None => self.write(offset, bytes),
@@ -123,14 +101,12 @@ impl Output {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), TableWriteError> {
-        self.file
-            .write_all_at(bytes, offset)
-            .map_err(|source| TableWriteError::Write {
-                path: self.path.clone(),
-                offset,
-                bytes: bytes.len() as u64,
-                source,
-            })
+        self.file.write_all_at(bytes, offset).map_err(|source| TableWriteError::Write {
+            path: self.path.clone(),
+            offset,
+            bytes: bytes.len() as u64,
+            source,
+        })
     }
 
     /// Everything is in the file, though not yet on the disk.

@@ -1,8 +1,8 @@
 //! One leaf or internal page being filled.
 
 use crate::site::btree::layout::{
-    ByteOrder, HEADER_BYTES, INLINE_HEADER_BYTES, INTERNAL_CHILD, INTERNAL_HEADER_BYTES,
-    NOT_LOGGED, OVERFLOW_ITEM_BYTES, aligned, header, item_type,
+    ByteOrder, HEADER_BYTES, INLINE_HEADER_BYTES, INTERNAL_CHILD, INTERNAL_HEADER_BYTES, NOT_LOGGED,
+    OVERFLOW_ITEM_BYTES, aligned, header, item_type,
 };
 use crate::site::btree::place::Half;
 
@@ -25,12 +25,7 @@ pub(super) struct PageHeader {
 
 impl PageBuilder {
     pub(super) fn new(page_bytes: usize, order: ByteOrder) -> PageBuilder {
-        PageBuilder {
-            order,
-            bytes: vec![0; page_bytes],
-            items: 0,
-            low: page_bytes,
-        }
+        PageBuilder { order, bytes: vec![0; page_bytes], items: 0, low: page_bytes }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -62,10 +57,7 @@ impl PageBuilder {
     /// Whether an internal page takes one more child with this key, which stands on overflow pages when it `is_long`.
     pub(super) fn has_room_for_child(&self, separator: &[u8], is_long: bool) -> bool {
         let body = match is_long {
-            true => Half::Overflow {
-                first_page: 0,
-                length: 0,
-            },
+            true => Half::Overflow { first_page: 0, length: 0 },
             false => Half::Inline(separator),
         };
         self.has_room(1, internal_bytes(body))

@@ -14,10 +14,7 @@ pub(super) fn decode<'a>(key: &'a [u8], payload: &'a [u8]) -> Option<(Half<'a>, 
     let (key_page, value) = payload.split_first_chunk::<4>()?;
     let key = match u32::from_le_bytes(*key_page) {
         0 => Half::Inline(key),
-        first_page => Half::Overflow {
-            first_page,
-            length: u32::try_from(key.len()).ok()?,
-        },
+        first_page => Half::Overflow { first_page, length: u32::try_from(key.len()).ok()? },
     };
     Some((key, Half::decode(value)?))
 }

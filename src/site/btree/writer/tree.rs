@@ -48,10 +48,7 @@ impl Tree {
     ) -> Result<(), TableWriteError> {
         let is_first = self.last_leaf == 0 && self.leaf.is_empty();
         if !is_first && self.previous_key == full_key {
-            return Err(TableWriteError::DuplicateKey {
-                path: output.path().to_path_buf(),
-                key: readable(full_key),
-            });
+            return Err(TableWriteError::DuplicateKey { path: output.path().to_path_buf(), key: readable(full_key) });
         }
         if !self.leaf.add_pair(key, value) {
             self.finish_leaf(output)?;
@@ -91,19 +88,13 @@ impl Tree {
         child: u32,
     ) -> Result<(), TableWriteError> {
         if self.branches.len() == level {
-            self.branches.push(Branch {
-                page: PageBuilder::new(output.page_bytes(), output.order()),
-                separator: Vec::new(),
-            });
+            self.branches
+                .push(Branch { page: PageBuilder::new(output.page_bytes(), output.order()), separator: Vec::new() });
         }
         let is_long = separator.len() > longest_inline(output.page_bytes());
         let branch = &mut self.branches[level];
         if branch.page.has_room_for_child(&separator, is_long) && !branch.page.is_empty() {
-            let key = if is_long {
-                Chain::write_all(output, &separator)?.item()
-            } else {
-                Half::Inline(&separator)
-            };
+            let key = if is_long { Chain::write_all(output, &separator)?.item() } else { Half::Inline(&separator) };
             branch.page.add_child(key, child);
             return Ok(());
         }
