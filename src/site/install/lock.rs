@@ -1,0 +1,110 @@
+//! The server's own lock on a site: `citadel.lock`, `flock`'ed while it runs.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, lstat, open};
+use rustix::io::Errno;
+
+use super::InstallError;
+use super::names::SERVER_LOCK;
+use super::steps::Fs;
+use crate::site::settled::{ServerState, SettledError, find_server};
+
+/// What `citadel.lock` says about a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LockState {
+    /// No lock file: stopped cleanly, or never started.
+    Absent,
+    /// A lock file that nobody holds: the server was killed.
+    Free,
+    /// A server runs.
+    Held,
+}
+
+/// Tries the lock of a site and gives it back at once. A shared lock, which network file systems allow on a file that is only read.
+pub(super) fn probe(site: &Path) -> Result<LockState, InstallError> {
+    let path = site.join(SERVER_LOCK);
+    let file = match open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+    {
+        Ok(file) => file,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(LockState::Absent),
+        Err(error) => return Err(InstallError::io("open", &path, error)),
+    };
+    match Locked::try_new(file, FlockOperation::NonBlockingLockShared) {
+        Ok(Some(_)) => Ok(LockState::Free),
+        Ok(None) => Ok(LockState::Held),
+        Err(error) => Err(InstallError::io("lock", &path, error)),
+    }
+}
+
+/// Refuses when a server shows itself by any sign: its lock, its open files, its sockets. `when` completes "a server runs".
+pub(super) fn refuse_running(site: &Path, when: &str) -> Result<(), InstallError> {
+    match find_server(&site.join("data"), site) {
+        Ok(ServerState::Running { pid, how }) => {
+            let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            Err(InstallError::ServerRunning { path: site.to_owned(), how: format!("{how}{process}{when}") })
+        }
+        Ok(_) => Ok(()),
+        Err(SettledError::Io { path, source }) => Err(InstallError::io("look at", &path, source)),
+        Err(error) => Err(InstallError::io("look at", site, std::io::Error::other(error))),
+    }
+}
+
+/// Locks a site against its server. `found` is what [`probe`] has just said; a lock file that comes or goes in between is a server that
+/// starts or stops.
+pub(super) fn take(fs: &Fs, site: &Path, found: LockState) -> Result<Locked, InstallError> {
+    let path = site.join(SERVER_LOCK);
+    let running = |how: &str| InstallError::ServerRunning { path: site.to_owned(), how: how.to_owned() };
+    let flags = match found {
+        LockState::Absent => OFlags::CREATE | OFlags::EXCL,
+        LockState::Free => OFlags::empty(),
+        LockState::Held => return Err(running("it holds citadel.lock")),
+    };
+    fs.before("lock", &path)?;
+    let flags = flags | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match open(&path, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => file,
+        Err(Errno::EXIST | Errno::NOENT) => return Err(running("citadel.lock has come or gone this very moment")),
+        Err(error) => return Err(InstallError::io("lock", &path, error)),
+    };
+    match Locked::try_new(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(Some(lock)) if same_file(lock.file(), &path) => Ok(lock),
+        Ok(_) => Err(running("it has taken or replaced citadel.lock this very moment")),
+        Err(error) => Err(InstallError::io("lock", &path, error)),
+    }
+}
+
+/// A file that is locked by `flock` until this is dropped.
+#[derive(Debug)]
+pub(super) struct Locked(OwnedFd);
+
+impl Locked {
+    /// Locks without waiting; `None` if somebody else has the lock.
+    pub(super) fn try_new(file: OwnedFd, operation: FlockOperation) -> Result<Option<Self>, Errno> {
+        match flock(&file, operation) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn file(&self) -> &OwnedFd {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing would do, unless a process that another thread starts in this instant holds a copy of the descriptor.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Whether the name still stands for the file that was opened by it: one that was unlinked in between locks nobody out.
+pub(super) fn same_file(file: &OwnedFd, path: &Path) -> bool {
+    match (fstat(file), lstat(path)) {
+        (Ok(opened), Ok(named)) => (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino),
+        _ => false,
+    }
+}

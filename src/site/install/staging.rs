@@ -1,0 +1,201 @@
+//! A staging directory from its making to the moment when it is the site.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{Mode as Permissions, OFlags, open};
+
+use super::exchange;
+use super::journal::{Journal, in_order};
+use super::lock::{LockState, Locked, probe, refuse_running, take};
+use super::names::{NEW_MARK, SERVER_LOCK, is_ours};
+use super::place::Place;
+use super::recover::{Recovered, leftover};
+use super::stamp::stamp;
+use super::steps::{exists, free_name, names_in};
+use super::target::Target;
+use super::workshop::Workshop;
+use super::{InstallError, Mode};
+
+/// A directory to be filled with a site. Dropped without [`commit`](Staging::commit), it vanishes with all that is in it.
+#[derive(Debug)]
+pub struct Staging {
+    target: Target,
+    workshop: Workshop,
+    path: PathBuf,
+    /// Open from the beginning, so that every failed write since then shows at the sync.
+    root: OwnedFd,
+    /// Whether the workshop is to be removed when this is dropped.
+    removable: bool,
+}
+
+/// A site that has been put in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installed {
+    /// Where the new site is.
+    pub path: PathBuf,
+    /// Where the old one is kept, or its parts; none if there was nothing to keep.
+    pub previous: Option<PathBuf>,
+    /// How they were exchanged.
+    pub mode: Mode,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// The server's locks that this process holds during an exchange.
+#[derive(Debug, Default)]
+struct Locks {
+    old: Option<Locked>,
+    new: Option<Locked>,
+}
+
+impl Staging {
+    pub(super) fn begin(mut target: Target, source: &str) -> Result<Self, InstallError> {
+        let place = Place::new(&target.path, target.mode)
+            .ok_or_else(|| InstallError::NoParent { path: target.path.clone() })?;
+        let (workshop, left) = Workshop::enter(&target.fs, place)?;
+        if let Some(identity) = left {
+            // It has come since the target was opened, and its process is gone already.
+            if exists(&workshop.place.journal()) {
+                let what = "another import was interrupted in the middle of its exchange".to_owned();
+                return Err(InstallError::Changed { path: target.path, what });
+            }
+            workshop.clear()?;
+            target.notes.push(Recovered::Removed(leftover(&workshop.place, identity, false)).to_string());
+        }
+        let path = workshop.place.site();
+        let made = workshop.sign(source).and_then(|()| target.fs.make_dir(&path)).and_then(|()| {
+            open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Permissions::empty())
+                .map_err(|error| InstallError::io("open", &path, error))
+        });
+        match made {
+            Ok(root) => Ok(Self { target, workshop, path, root, removable: true }),
+            Err(error) => {
+                // The first error is the one to tell; the next run removes what this leaves.
+                let _ = workshop.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// The directory to be filled: it becomes the root of the site. In [`Mode::Whole`] it keeps its mode (0700 at first) and owner,
+    /// in [`Mode::Parts`] only what is in it counts.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The place that it is for.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Removes the staging and says what went wrong with that, which a drop can't.
+    ///
+    /// # Errors
+    /// When the file system refuses; the next run removes the rest.
+    pub fn abandon(mut self) -> Result<(), InstallError> {
+        self.removable = false;
+        self.workshop.remove()
+    }
+
+    /// Puts the site in its place: syncs everything, exchanges old for new, syncs again, removes the staging.
+    /// All that the site is to hold must be in the staging.
+    ///
+    /// # Errors
+    /// After any error but [`InstallError::HalfDone`] and [`InstallError::Untidy`] the target is as it was and the staging is gone.
+    pub fn commit(mut self) -> Result<Installed, InstallError> {
+        let journal = self.prepare()?;
+        let fs = self.target.fs.clone();
+        let mut locks = Locks::default();
+        let mut notes = std::mem::take(&mut self.target.notes);
+        let exchanged = journal
+            .write(&fs, &self.workshop.place)
+            .and_then(|()| self.lock(&journal, &mut locks))
+            .and_then(|()| exchange::forward(&self.workshop, &journal, &mut notes));
+        if let Err(cause) = exchanged {
+            return Err(match exchange::back(&self.workshop, &journal, locks.old.is_some()) {
+                Ok(()) => cause,
+                Err(undo) => {
+                    self.removable = false;
+                    let workshop = self.workshop.place.workshop().to_owned();
+                    InstallError::HalfDone { workshop, cause: Box::new(cause), undo: Box::new(undo) }
+                }
+            });
+        }
+        self.removable = false;
+        let previous = exchange::previous(&self.workshop, &journal);
+        exchange::settle(&self.workshop, &journal, true).map_err(|cause| InstallError::Untidy {
+            workshop: self.workshop.place.workshop().to_owned(),
+            cause: Box::new(cause),
+        })?;
+        Ok(Installed { path: self.target.path.clone(), previous, mode: journal.mode, notes })
+    }
+
+    /// All that can be done before the journal: afterwards the new site is safe on disk and it is known what is to be exchanged.
+    fn prepare(&mut self) -> Result<Journal, InstallError> {
+        let fs = &self.target.fs;
+        let place = &self.workshop.place;
+        let new = names_in(&self.path)?;
+        if let Some(name) = new.iter().find(|name| is_ours(name) || *name == SERVER_LOCK) {
+            let why = "a name that the exchange itself needs".to_owned();
+            return Err(InstallError::BadName { name: name.clone(), why });
+        }
+        self.target.seen.check(&self.target.path)?;
+        let mut parts = Vec::new();
+        match place.mode() {
+            Mode::Whole => fs.make_file(&self.path.join(NEW_MARK), b"")?,
+            Mode::Parts => {
+                parts = self.target.parts(&new)?;
+                in_order(&mut parts);
+                fs.make_dir(&place.old())?;
+            }
+        }
+        fs.sync_tree(&self.path, &self.root)?;
+        refuse_running(place.target(), ", started since the import began")?;
+        let found = probe(place.target())?;
+        Ok(Journal {
+            mode: place.mode(),
+            previous: self.previous_name(),
+            lock_created: found == LockState::Absent,
+            parts,
+        })
+    }
+
+    fn previous_name(&self) -> Option<std::ffi::OsString> {
+        let place = &self.workshop.place;
+        let mut name = std::ffi::OsString::new();
+        if place.mode() == Mode::Whole {
+            if self.target.is_bare() {
+                return None;
+            }
+            name.push(place.target().file_name()?);
+        }
+        name.push(format!(".ctdl-dump-before-{}", stamp(SystemTime::now())));
+        free_name(place.around(), &name).file_name().map(ToOwned::to_owned)
+    }
+
+    /// Locks the server out of the old site and, where that is another directory, of the new one.
+    fn lock(&self, journal: &Journal, locks: &mut Locks) -> Result<(), InstallError> {
+        let fs = &self.target.fs;
+        let target = self.workshop.place.target();
+        if journal.mode == Mode::Parts || exists(target) {
+            let found = if journal.lock_created { LockState::Absent } else { LockState::Free };
+            locks.old = Some(take(fs, target, found)?);
+        }
+        if journal.mode == Mode::Whole {
+            locks.new = Some(take(fs, &self.path, LockState::Absent)?);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.removable {
+            // Nobody is left to tell; the next run removes what this leaves.
+            let _ = self.workshop.remove();
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Every change of the file system that an installation makes, one function each.
+//!
+//! They are together so that a test can stop the work before any of them, as a kill would, or let any of them fail.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use walkdir::WalkDir;
+
+use super::InstallError;
+
+/// Called before each step with what is to be done and on which path; an error takes the step's place.
+type Watcher = dyn Fn(&'static str, &Path) -> io::Result<()> + Send + Sync;
+
+/// The file system, through which all steps go.
+#[derive(Clone, Default)]
+pub(super) struct Fs {
+    watcher: Option<Arc<Watcher>>,
+    /// Behave as a file system without `renameat2` flags.
+    plain_rename: bool,
+}
+
+impl fmt::Debug for Fs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Fs").field("watched", &self.watcher.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Fs {
+    #[cfg(test)]
+    pub(super) fn watched(
+        watcher: impl Fn(&'static str, &Path) -> io::Result<()> + Send + Sync + 'static,
+        plain_rename: bool,
+    ) -> Self {
+        Self { watcher: Some(Arc::new(watcher)), plain_rename }
+    }
+
+    /// Announces a step that is not one of those below.
+    pub(super) fn before(&self, action: &'static str, path: &Path) -> Result<(), InstallError> {
+        match &self.watcher {
+            Some(watcher) => watcher(action, path).map_err(|error| InstallError::io(action, path, error)),
+            None => Ok(()),
+        }
+    }
+
+    fn step<E: Into<io::Error>>(
+        &self,
+        action: &'static str,
+        path: &Path,
+        act: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), InstallError> {
+        self.before(action, path)?;
+        act().map_err(|error| InstallError::io(action, path, error))
+    }
+
+    /// Makes a directory of mode 0700.
+    pub(super) fn make_dir(&self, path: &Path) -> Result<(), InstallError> {
+        self.step("make directory", path, || rustix::fs::mkdir(path, Mode::RWXU))
+    }
+
+    /// Makes a new file of mode 0600 with these bytes, and syncs it.
+    pub(super) fn make_file(&self, path: &Path, bytes: &[u8]) -> Result<(), InstallError> {
+        self.step("write", path, || {
+            let mut file = fs::File::from(rustix::fs::open(
+                path,
+                OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::RUSR | Mode::WUSR,
+            )?);
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+    }
+
+    /// Replaces the contents of an open file, and syncs it.
+    pub(super) fn rewrite(&self, path: &Path, file: &OwnedFd, bytes: &[u8]) -> Result<(), InstallError> {
+        self.step("write", path, || {
+            let mut file = fs::File::from(file.try_clone()?);
+            file.set_len(0)?;
+            io::Seek::rewind(&mut file)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+    }
+
+    /// Renames, replacing a file that has the new name.
+    pub(super) fn rename_over(&self, from: &Path, to: &Path) -> Result<(), InstallError> {
+        self.step("rename", from, || fs::rename(from, to))
+    }
+
+    /// Renames to a name that must be free.
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), InstallError> {
+        self.before("rename", from)?;
+        if !self.plain_rename {
+            match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(()),
+                Err(Errno::EXIST) => {
+                    return Err(InstallError::Appeared { path: to.to_owned() });
+                }
+                Err(error) if !unsupported(error) => {
+                    return Err(InstallError::io("rename", from, error));
+                }
+                Err(_) => {}
+            }
+        }
+        if exists(to) {
+            return Err(InstallError::Appeared { path: to.to_owned() });
+        }
+        fs::rename(from, to).map_err(|error| InstallError::io("rename", from, error))
+    }
+
+    /// Lets two names change places; `false` where the file system or the kernel has no such thing.
+    pub(super) fn exchange(&self, one: &Path, other: &Path) -> Result<bool, InstallError> {
+        self.before("exchange", one)?;
+        if self.plain_rename {
+            return Ok(false);
+        }
+        match rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(error) if unsupported(error) => Ok(false),
+            Err(error) => Err(InstallError::io("exchange", one, error)),
+        }
+    }
+
+    /// Removes a file; one that is not there is fine.
+    pub(super) fn unlink(&self, path: &Path) -> Result<(), InstallError> {
+        self.step("remove", path, || match rustix::fs::unlink(path) {
+            Err(Errno::NOENT) => Ok(()),
+            result => result,
+        })
+    }
+
+    /// Removes an empty directory; one that is not there is fine.
+    pub(super) fn remove_dir(&self, path: &Path) -> Result<(), InstallError> {
+        self.step("remove", path, || match rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR) {
+            Err(Errno::NOENT) => Ok(()),
+            result => result,
+        })
+    }
+
+    /// Removes a directory and all that is in it; one that is not there is fine. Links are not followed.
+    pub(super) fn remove_tree(&self, path: &Path) -> Result<(), InstallError> {
+        self.step("remove", path, || match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // Directories of the site may be read-only; they were made with the modes they are to have.
+                for entry in WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+                    fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700))?;
+                }
+                fs::remove_dir_all(path)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        })
+    }
+
+    /// Syncs a directory: the names in it.
+    pub(super) fn sync_dir(&self, path: &Path) -> Result<(), InstallError> {
+        self.step("sync", path, || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            sync(rustix::fs::open(path, flags, Mode::empty())?)
+        })
+    }
+
+    /// Syncs every file and directory of a tree, the contents of a directory before it. `root` has been open since the tree
+    /// was begun: so its `syncfs` reports the errors of all that was written meanwhile, and leaves little to do for the rest.
+    pub(super) fn sync_tree(&self, path: &Path, root: &OwnedFd) -> Result<(), InstallError> {
+        self.step("sync the file system of", path, || match rustix::fs::syncfs(root.as_fd()) {
+            Err(error) if unsupported(error) => Ok(()),
+            result => result,
+        })?;
+        for entry in WalkDir::new(path).contents_first(true).follow_links(false) {
+            let entry = entry.map_err(|error| InstallError::io("read", path, error))?;
+            let kind = entry.file_type();
+            if kind.is_dir() {
+                self.sync_dir(entry.path())?;
+            } else if kind.is_file() {
+                self.step("sync", entry.path(), || {
+                    match rustix::fs::open(
+                        entry.path(),
+                        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                        Mode::empty(),
+                    ) {
+                        // A file that its owner may not read has been synced by syncfs.
+                        Err(Errno::ACCESS) => Ok(()),
+                        file => sync(file?),
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some file systems have nothing to sync, and say so by EINVAL (fsync(2)).
+fn sync(file: OwnedFd) -> Result<(), Errno> {
+    match rustix::fs::fsync(file) {
+        Err(Errno::INVAL) => Ok(()),
+        result => result,
+    }
+}
+
+fn unsupported(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+}
+
+/// Whether the name is there, as whatever, also as a link to nothing.
+pub(super) fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// The names in a directory, sorted; none if it does not exist.
+pub(super) fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, InstallError> {
+    let read = |error| InstallError::io("read", path, error);
+    let mut names = match fs::read_dir(path) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>().map_err(read)?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(read(error)),
+    };
+    names.sort();
+    Ok(names)
+}
+
+/// `NAME` or, where that is taken, `NAME-2`, `NAME-3` ... in a directory.
+pub(super) fn free_name(dir: &Path, name: &OsStr) -> PathBuf {
+    let mut path = dir.join(name);
+    let mut number = 1_u64;
+    while exists(&path) {
+        number += 1;
+        let mut numbered = name.to_owned();
+        numbered.push(format!("-{number}"));
+        path = dir.join(numbered);
+    }
+    path
+}

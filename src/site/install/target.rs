@@ -1,0 +1,244 @@
+//! The place where a site is to be put: what is there now, and what may be done with it.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::fresh::{Freshness, has_tables, used_files};
+use super::journal::{Part, Side};
+use super::lock::refuse_running;
+use super::names::{Belongs, entries};
+use super::recover::{Recovered, recover_with};
+use super::resolve::real_path;
+use super::seen::Seen;
+use super::staging::Staging;
+use super::steps::Fs;
+use super::{InstallError, mounts, way};
+
+/// How an old site is exchanged for a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The directory as a whole, in one step. Staging and previous site lie beside it.
+    Whole,
+    /// The parts of the site one by one, under a journal. Staging and previous site lie inside the target; its root keeps mode and owner,
+    /// and what is not the site's stays.
+    Parts,
+}
+
+impl Mode {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Parts => "parts",
+        }
+    }
+}
+
+/// What is at the target now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetState {
+    /// Nothing; the directory around it exists.
+    Absent,
+    /// A directory with nothing of a site in it, at most a server's programs.
+    Empty,
+    /// A site with no more in it than a server makes at its first start.
+    Fresh,
+    /// Anything else; the text says why it is not fresh.
+    Occupied(String),
+}
+
+/// What the caller knows, and wants.
+pub struct TargetOptions<'a> {
+    /// Put the new site in the place of one that has been used.
+    pub replace: bool,
+    /// Whether the tables in this `data` directory are fresh. Asked only when there is something in it, all else is fresh, and no server runs.
+    pub tables: &'a dyn Fn(&Path) -> Freshness,
+    /// Exchange part by part even where the whole directory could be exchanged.
+    pub force_parts: bool,
+}
+
+impl fmt::Debug for TargetOptions<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TargetOptions")
+            .field("replace", &self.replace)
+            .field("force_parts", &self.force_parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place that may take a new site.
+#[derive(Debug)]
+pub struct Target {
+    pub(super) path: PathBuf,
+    pub(super) mode: Mode,
+    pub(super) notes: Vec<String>,
+    pub(super) fs: Fs,
+    pub(super) seen: Seen,
+    state: TargetState,
+    recovered: Vec<Recovered>,
+    entries: Vec<(OsString, Belongs)>,
+}
+
+impl Target {
+    /// Looks at a directory, which need not exist; the one around it must. Leftovers of killed runs are finished or removed first, as by
+    /// [`recover`](super::recover()). Nothing else is changed.
+    ///
+    /// # Errors
+    /// When a server or another import is at work there, when it is neither empty nor fresh and is not to be replaced, when a part of it lies
+    /// on another file system.
+    pub fn open(dir: &Path, options: &TargetOptions<'_>) -> Result<Self, InstallError> {
+        Self::open_with(dir, options, &Fs::default())
+    }
+
+    pub(super) fn open_with(dir: &Path, options: &TargetOptions<'_>, fs: &Fs) -> Result<Self, InstallError> {
+        let path = real_path(dir)?;
+        let recovered = recover_with(&path, fs)?;
+        if let Some(Recovered::Living(who)) = recovered.iter().find(|found| matches!(found, Recovered::Living(_))) {
+            let (path, pid, source_name) = (who.workshop.clone(), who.pid, who.source.clone());
+            return Err(InstallError::Living { path, pid, source_name });
+        }
+        let mut target = Self {
+            notes: recovered.iter().map(ToString::to_string).collect(),
+            path,
+            mode: Mode::Whole,
+            fs: fs.clone(),
+            seen: Seen::default(),
+            state: TargetState::Absent,
+            recovered,
+            entries: Vec::new(),
+        };
+        // Without a slash at the end, which would follow the link.
+        if dir.components().collect::<PathBuf>().is_symlink() {
+            let real = target.path.display();
+            let note = format!("{} is a link to {real}: that directory is worked on, the link stays", dir.display());
+            target.notes.push(note);
+        }
+        target.examine(options)?;
+        match target.state {
+            TargetState::Occupied(why) if !options.replace => Err(InstallError::NotFresh { path: target.path, why }),
+            _ => Ok(target),
+        }
+    }
+
+    /// The real path: no links, no dots.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was there at the first look.
+    pub fn state(&self) -> &TargetState {
+        &self.state
+    }
+
+    /// How the exchange will be made.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What a person should know: a link followed, a leftover finished, why parts are exchanged. Whole sentences without a full stop.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The leftovers that were finished or removed before the first look.
+    pub fn recovered(&self) -> &[Recovered] {
+        &self.recovered
+    }
+
+    /// Makes the staging directory. `source` says what is imported, in one line; it is what another process reads when it meets the staging.
+    ///
+    /// # Errors
+    /// When another process has begun the same meanwhile, or the file system refuses.
+    pub fn stage(self, source: &str) -> Result<Staging, InstallError> {
+        Staging::begin(self, source)
+    }
+
+    /// Fills in all that can be known by looking.
+    fn examine(&mut self, options: &TargetOptions<'_>) -> Result<(), InstallError> {
+        let root = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return way::check_absent(&self.path),
+            Err(error) => return Err(InstallError::io("look at", &self.path, error)),
+            Ok(root) if !root.is_dir() => return Err(InstallError::NotADirectory { path: self.path.clone() }),
+            Ok(root) => root,
+        };
+        refuse_running(&self.path, "")?;
+        self.entries = entries(&self.path)?;
+        self.seen = Seen::new(&self.path)?;
+        let mounts = mounts::mount_points();
+        let mut links = Vec::new();
+        for name in self.names(Belongs::State) {
+            let part = self.path.join(name);
+            way::check_part(&part, &root, &mounts)?;
+            if part.is_symlink() {
+                links.push(format!(
+                    "{} is a link; the new site has its own in that place, the link is kept with the previous site",
+                    part.display()
+                ));
+            }
+        }
+        self.notes.extend(links);
+        let why = match options.force_parts {
+            true => Some("it was asked for".to_owned()),
+            false => way::why_parts(&self.path, &root, &self.entries, &mounts),
+        };
+        if let Some(why) = why {
+            self.mode = Mode::Parts;
+            self.notes.push(format!("the parts of {} are exchanged one by one: {why}", self.path.display()));
+        }
+        self.state = self.judge(options)?;
+        Ok(())
+    }
+
+    fn judge(&self, options: &TargetOptions<'_>) -> Result<TargetState, InstallError> {
+        if self.names(Belongs::State).next().is_none() {
+            let unknown = self.names(Belongs::Unknown).next();
+            return Ok(match (unknown, self.names(Belongs::Program).next()) {
+                (Some(name), None) => {
+                    TargetState::Occupied(format!("it holds no site, but {}", self.path.join(name).display()))
+                }
+                _ => TargetState::Empty,
+            });
+        }
+        if let Some(why) = used_files(&self.path, self.names(Belongs::State))? {
+            return Ok(TargetState::Occupied(why));
+        }
+        if !has_tables(&self.path)? {
+            return Ok(TargetState::Fresh);
+        }
+        Ok(match (options.tables)(&self.path.join("data")) {
+            Freshness::Fresh => TargetState::Fresh,
+            Freshness::Used(why) => TargetState::Occupied(why),
+        })
+    }
+
+    fn names(&self, wanted: Belongs) -> impl Iterator<Item = &OsStr> {
+        self.entries.iter().filter(move |(_, belongs)| *belongs == wanted).map(|(name, _)| name.as_os_str())
+    }
+
+    /// Whether there is nothing to be kept when a whole new directory takes its place.
+    pub(super) fn is_bare(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The parts that change places when these are the top-level names of the new site.
+    pub(super) fn parts(&self, new: &[OsString]) -> Result<Vec<Part>, InstallError> {
+        let mut parts = Vec::new();
+        for name in new {
+            let side = match self.entries.iter().find(|(old, _)| old == name) {
+                Some((_, Belongs::Program)) => {
+                    let why = "and the target has a program of that name".to_owned();
+                    return Err(InstallError::BadName { name: name.clone(), why });
+                }
+                Some(_) => Side::Both,
+                None => Side::New,
+            };
+            parts.push(Part { side, name: name.clone() });
+        }
+        let only_old = self.names(Belongs::State).filter(|old| !new.iter().any(|name| name == old));
+        parts.extend(only_old.map(|name| Part { side: Side::Old, name: name.to_owned() }));
+        Ok(parts)
+    }
+}
