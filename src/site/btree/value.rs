@@ -132,7 +132,7 @@ impl Chain {
         let order = table.byte_order();
         let found = order.u32(bytes, header::PREVIOUS);
         let data_bytes = order.u16(bytes, header::DATA_BYTES);
-        self.next = order.u32(bytes, header::NEXT);
+        let next = order.u32(bytes, header::NEXT);
         if found != previous {
             let damage = Damage::BrokenChain { which: "previous", found, wanted: previous };
             return Err(table.damaged(page, None, damage));
@@ -145,8 +145,8 @@ impl Chain {
         let left = self.left.checked_sub(u32::from(data_bytes));
         let relation = match left {
             None => Some("more"),
-            Some(0) if self.next != 0 => Some("more"),
-            Some(1..) if self.next == 0 => Some("less"),
+            Some(0) if next != 0 => Some("more"),
+            Some(1..) if next == 0 => Some("less"),
             Some(_) => None,
         };
         if let Some(relation) = relation {
@@ -154,7 +154,7 @@ impl Chain {
             return Err(table.damaged(page, None, damage));
         }
         self.left = left.unwrap_or_default();
-        self.page = page;
+        (self.page, self.next) = (page, next);
         self.rest = HEADER_BYTES..HEADER_BYTES + data;
         Ok(())
     }
