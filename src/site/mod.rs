@@ -3,5 +3,6 @@
 pub mod btree;
 pub mod install;
 pub mod inventory;
+pub mod layout;
 pub mod settled;
 pub mod sort;

@@ -1,0 +1,54 @@
+//! The metadata of a message (table 00, under the negative number): fields of the message's record.
+
+use super::ctype::of_word;
+use super::pairs::{patched, residue_between};
+use super::{LayoutError, METADATA, Pair, Problem, decode, encode, metadata_key, table};
+use crate::record::schema::MAX_RAW_BYTES;
+use crate::record::{Fields, Header, Layout, Residue, Value};
+
+/// What the metadata gives to its message's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// `refcount`, `content_type` and `rfc822_length`, or `raw_metadata` alone.
+    pub fields: Fields,
+    /// What the fields don't reproduce.
+    pub residue: Option<Residue>,
+}
+
+/// Reads the metadata of message `number`. `None` if its bytes are too many to be kept there: then the pair is a `table` record.
+pub fn decode_metadata(layout: Layout, number: i64, value: &[u8]) -> Option<Metadata> {
+    typed(layout, number, value).or_else(|| {
+        let mut fields = Fields::new();
+        fields.set("raw_metadata", Value::Binary(value.to_vec()));
+        (value.len() <= MAX_RAW_BYTES).then_some(Metadata { fields, residue: None })
+    })
+}
+
+fn typed(layout: Layout, number: i64, value: &[u8]) -> Option<Metadata> {
+    if value.len() < of_word(layout, METADATA.least) {
+        return None;
+    }
+    let fields = decode(&METADATA, layout, value);
+    let encoded = encode(&METADATA, layout, &[number], &fields).ok()?;
+    let residue = residue_between(encoded, value)?;
+    Some(Metadata { fields, residue: Some(residue).filter(|residue| !residue.is_empty()) })
+}
+
+/// The metadata pair of a message's record; `None` if it has no metadata. `same_layout` as for `encode_pair`.
+pub fn encode_metadata(header: &Header, target: Layout, same_layout: bool) -> Result<Option<Pair>, LayoutError> {
+    let Header { kind, key, fields, residue, .. } = header;
+    let number = key.first_number().ok_or_else(|| Problem::FieldMissing { field: "the key" }.of(*kind, key))?;
+    let value = if let Some(raw) = fields.bytes("raw_metadata") {
+        if !same_layout {
+            return Err(Problem::NotPortable { target }.of(*kind, key));
+        }
+        raw.to_vec()
+    } else if fields.get("refcount").is_some() {
+        encode(&METADATA, target, &[number], fields)
+            .and_then(|encoded| patched(encoded, residue.as_ref().filter(|_| same_layout)))
+            .map_err(|problem| problem.of(*kind, key))?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Pair { table: table::MESSAGES, key: metadata_key(number, target)?, value }))
+}

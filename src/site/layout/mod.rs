@@ -1,0 +1,66 @@
+//! The translation between one pair of a Citadel table (key bytes, value bytes) and the header of a record, in both directions, for the
+//! tables of release 980 on machines of 64 and 32 bits and of either byte order.
+//!
+//! Obeys `format-spec/site.md`. No table is opened here: pairs come in and go out as bytes. What is too long to be held (number lists,
+//! message parts, bodies of `table` records) passes by in pieces; for these there are keys and [`ToBody`], [`FromBody`].
+
+mod bytes;
+mod ctype;
+mod detect;
+mod error;
+mod keys;
+mod metadata;
+mod numbers;
+mod pairs;
+mod release;
+mod structs;
+#[cfg(test)]
+mod tests;
+mod values;
+mod visit;
+
+pub use ctype::{CType, StructField, StructLayout, decode, encode};
+pub use detect::{DetectError, Sample, detect};
+pub use error::{LayoutError, Problem};
+pub use keys::{
+    MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key, parse_message_key,
+};
+pub use metadata::{Metadata, decode_metadata, encode_metadata};
+pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};
+pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, table_record};
+pub use release::{ReleaseError, release};
+pub use structs::{FLOOR, METADATA, ROOM, USE, USER, VISIT};
+
+/// The tables of release 980 by number: `data/cdb.00` to `data/cdb.0d`.
+pub mod table {
+    /// Messages (positive keys) and their metadata (negative keys).
+    pub const MESSAGES: u8 = 0x00;
+    /// Users.
+    pub const USERS: u8 = 0x01;
+    /// Rooms.
+    pub const ROOMS: u8 = 0x02;
+    /// Floors.
+    pub const FLOORS: u8 = 0x03;
+    /// Message lists of rooms.
+    pub const LISTS: u8 = 0x04;
+    /// Visits.
+    pub const VISITS: u8 = 0x05;
+    /// Internet addresses of users.
+    pub const DIRECTORY: u8 = 0x06;
+    /// What was fetched or seen before.
+    pub const USES: u8 = 0x07;
+    /// Big bodies of messages.
+    pub const BIG_BODIES: u8 = 0x08;
+    /// Full text index.
+    pub const FULLTEXT: u8 = 0x09;
+    /// Exclusive ids of messages.
+    pub const EUIDS: u8 = 0x0a;
+    /// Names of users by number.
+    pub const USER_NUMBERS: u8 = 0x0b;
+    /// External identities of users.
+    pub const OPENIDS: u8 = 0x0c;
+    /// Settings of the server.
+    pub const CONFIG: u8 = 0x0d;
+    /// How many tables release 980 has.
+    pub const COUNT: u8 = 14;
+}

@@ -1,0 +1,215 @@
+//! Whatever the bytes: they come back.
+
+mod cases;
+mod real;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::schema;
+use crate::record::{Body, ByteOrder, Fields, Kind, Layout, Value};
+
+const LAYOUTS: [Layout; 4] = [
+    Layout { word_bytes: 8, order: ByteOrder::Little },
+    Layout { word_bytes: 8, order: ByteOrder::Big },
+    Layout { word_bytes: 4, order: ByteOrder::Little },
+    Layout { word_bytes: 4, order: ByteOrder::Big },
+];
+
+static STRUCTS: [&StructLayout; 6] = [&USER, &ROOM, &FLOOR, &VISIT, &METADATA, &USE];
+
+fn any_layout() -> impl Strategy<Value = Layout> {
+    prop::sample::select(&LAYOUTS[..])
+}
+
+/// What a table holds after decoding and encoding; visits uncompressed.
+fn there_and_back(table: u8, layout: Layout, key: &[u8], value: &[u8]) -> Pair {
+    let decoded = decode_pair(table, layout, key, value);
+    schema::check(&decoded.header).unwrap();
+    match &decoded.header.body {
+        Some(Body::Inline(bytes)) => assert_eq!(bytes, decoded.body),
+        Some(Body::Segments(length)) => assert_eq!(*length, decoded.body.len() as u64),
+        None => assert!(decoded.body.is_empty()),
+    }
+    encode_pair(&decoded.header, decoded.body, layout, true).unwrap()
+}
+
+fn assert_same_bytes(table: u8, layout: Layout, key: &[u8], value: &[u8]) {
+    let pair = there_and_back(table, layout, key, value);
+    assert_eq!((pair.table, pair.key.as_slice()), (table, key));
+    if table == table::VISITS {
+        assert_eq!(visit::is_compressed(layout, &pair.value), visit::is_compressed(layout, value));
+        assert_eq!(visit::open(layout, &pair.value), visit::open(layout, value));
+    } else {
+        assert_eq!(pair.value, value);
+    }
+}
+
+/// Fields of a struct, with numbers that fit all layouts.
+fn any_fields(layout_of: &'static StructLayout) -> impl Strategy<Value = Fields> {
+    let values: Vec<BoxedStrategy<Value>> = layout_of
+        .fields
+        .iter()
+        .map(|field| match field.c_type {
+            CType::Long | CType::Time | CType::Int => any::<i32>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::Unsigned => any::<u32>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::UnsignedShort => any::<u16>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::Char => any::<i8>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::UnsignedChar => any::<u8>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::Text(size) => {
+                prop_oneof![vec(1u8.., 0..=size.min(200)), vec(1u8.., size)].prop_map(Value::String).boxed()
+            }
+        })
+        .collect();
+    values.prop_map(|values| {
+        let mut fields = Fields::new();
+        for (field, value) in layout_of.fields.iter().zip(values) {
+            fields.set(field.name, value);
+        }
+        fields
+    })
+}
+
+/// A key that may or may not be one of the table, in that layout.
+fn any_key(table: u8, layout: Layout) -> BoxedStrategy<Vec<u8>> {
+    let word = usize::from(layout.word_bytes);
+    let likely = match table {
+        table::FLOORS | table::USES | table::FULLTEXT => vec(any::<u8>(), 4).boxed(),
+        table::VISITS => vec(any::<u8>(), 3 * word).boxed(),
+        table::EUIDS => vec(any::<u8>(), word..60)
+            .prop_map(|mut key| {
+                key.push(0);
+                key
+            })
+            .boxed(),
+        table::USERS | table::ROOMS | table::DIRECTORY | table::OPENIDS | table::CONFIG => {
+            vec(any::<u8>(), 0..60).boxed()
+        }
+        _ => vec(any::<u8>(), word).boxed(),
+    };
+    prop_oneof![4 => likely, 1 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 0..=4000)].boxed()
+}
+
+/// Mostly zeros and few different bytes, so that texts end and patches join.
+fn any_value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(any::<u8>(), 0..2000), vec(prop_oneof![8 => Just(0u8), 1 => any::<u8>()], 0..2000)]
+}
+
+fn any_pair() -> impl Strategy<Value = (u8, Layout, Vec<u8>, Vec<u8>)> {
+    (0u8..=table::COUNT, any_layout())
+        .prop_flat_map(|(table, layout)| (Just(table), Just(layout), any_key(table, layout), any_value()))
+}
+
+proptest! {
+    #[test]
+    fn any_fields_survive_the_struct_of_any_layout(
+        (index, fields) in (0..STRUCTS.len()).prop_flat_map(|index| (Just(index), any_fields(STRUCTS[index]))),
+        layout in any_layout(),
+    ) {
+        let layout_of = STRUCTS[index];
+        let head = vec![7; layout_of.head.len()];
+        let value = encode(layout_of, layout, &head, &fields).unwrap();
+        prop_assert_eq!(value.len(), layout_of.size[usize::from(layout.word_bytes == 4)]);
+        prop_assert_eq!(decode(layout_of, layout, &value), fields);
+    }
+
+    #[test]
+    fn any_bytes_of_any_table_come_back_as_they_were((table, layout, key, value) in any_pair()) {
+        assert_same_bytes(table, layout, &key, &value);
+    }
+
+    #[test]
+    fn a_struct_with_a_few_changed_bytes_comes_back_as_it_was(
+        (index, fields) in (0usize..5).prop_flat_map(|index| (Just(index), any_fields(STRUCTS[[0, 1, 2, 3, 5][index]]))),
+        layout in any_layout(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..20),
+        length in prop_oneof![3 => Just(None), 1 => (0usize..9000).prop_map(Some)],
+        compressed in any::<bool>(),
+    ) {
+        let layout_of = STRUCTS[[0, 1, 2, 3, 5][index]];
+        let table = [table::USERS, table::ROOMS, table::FLOORS, table::VISITS, table::USES][index];
+        let word = usize::from(layout.word_bytes);
+        let key = vec![1; [5, 5, 4, 3 * word, 4][index]];
+        let mut value = encode(layout_of, layout, &vec![1; layout_of.head.len()], &fields).unwrap();
+        for (index, byte) in changes {
+            let at = index.index(value.len());
+            value[at] = byte;
+        }
+        if let Some(length) = length {
+            value.resize(length, 0);
+        }
+        if table == table::VISITS && compressed {
+            value = visit::close(layout, &value);
+        }
+        assert_same_bytes(table, layout, &key, &value);
+    }
+
+    #[test]
+    fn any_setting_comes_back_as_it_was(key in vec(any::<u8>(), 0..20), tail in vec(0u8..3, 0..60), layout in any_layout()) {
+        let mut value = key.clone();
+        value.push(0);
+        value.extend_from_slice(&tail);
+        assert_same_bytes(table::CONFIG, layout, &key, &value);
+    }
+
+    #[test]
+    fn any_metadata_comes_back_as_it_was(number in 1..i32::MAX, value in any_value(), layout in any_layout()) {
+        let number = i64::from(number);
+        let metadata = decode_metadata(layout, number, &value).unwrap();
+        let header = crate::record::Header {
+            kind: Kind::Message,
+            key: crate::record::Key::number(number),
+            fields: metadata.fields,
+            body: None,
+            residue: metadata.residue,
+        };
+        schema::check(&header).unwrap();
+        let pair = encode_metadata(&header, layout, true).unwrap().unwrap();
+        prop_assert_eq!(parse_message_key(layout, &pair.key), Some(MessageKey::Metadata(number)));
+        prop_assert_eq!(pair.value, value);
+    }
+
+    #[test]
+    fn a_record_is_the_same_whatever_layout_it_was_written_in(
+        (index, fields) in (0usize..5).prop_flat_map(|index| (Just(index), any_fields(STRUCTS[[0, 1, 2, 3, 5][index]]))),
+        from in any_layout(),
+        to in any_layout(),
+    ) {
+        let kind = [Kind::User, Kind::Room, Kind::Floor, Kind::Visit, Kind::Use][index];
+        let key = match kind {
+            Kind::User | Kind::Room => crate::record::Key::name("somebody"),
+            Kind::Visit => crate::record::Key::numbers([-1, 2, 3]),
+            _ => crate::record::Key::number(-4),
+        };
+        let header = crate::record::Header { kind, key, fields, body: None, residue: None };
+        let there = encode_pair(&header, &[], from, false).unwrap();
+        let seen = decode_pair(there.table, from, &there.key, &there.value);
+        prop_assert_eq!(&seen.header, &header);
+        let over = encode_pair(&seen.header, seen.body, to, false).unwrap();
+        prop_assert_eq!(decode_pair(over.table, to, &over.key, &over.value).header, header);
+    }
+
+    #[test]
+    fn lists_cut_anywhere_survive(numbers in vec(any::<i32>(), 0..50), cuts in vec(1usize..20, 1..60), layout in any_layout()) {
+        let in_pieces = |mut bytes: &[u8], take: &mut dyn FnMut(&[u8])| {
+            for cut in cuts.iter().cycle() {
+                let (piece, rest) = bytes.split_at((*cut).min(bytes.len()));
+                take(piece);
+                bytes = rest;
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+        };
+        let body: Vec<u8> = numbers.iter().flat_map(|number| i64::from(*number).to_be_bytes()).collect();
+        let (mut list, mut value) = (FromBody::new(layout), Vec::new());
+        in_pieces(&body, &mut |piece| list.push(piece, &mut value).unwrap());
+        list.finish().unwrap();
+        prop_assert_eq!(list_value_bytes(layout, body.len() as u64), Some(value.len() as u64));
+        prop_assert_eq!(list_body_bytes(layout, value.len() as u64), Some(body.len() as u64));
+        let (mut list, mut again) = (ToBody::new(layout), Vec::new());
+        in_pieces(&value, &mut |piece| list.push(piece, &mut again));
+        prop_assert_eq!(again, body);
+    }
+}

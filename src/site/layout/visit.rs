@@ -1,0 +1,55 @@
+//! The compression of visits (table 05): a header of the machine's own numbers, then a zlib stream.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
+
+use super::bytes;
+use crate::record::Layout;
+
+/// First four bytes of a compressed value, as an `int`.
+const MAGIC: u64 = 0xc0ff_eeee;
+
+/// A visit has 8,232 bytes. A header that claims more than this much lies, or is none of ours.
+const MAX_UNCOMPRESSED_BYTES: u64 = 65_536;
+
+/// Whether the server would take a value for a compressed one, in any table.
+pub(super) fn is_compressed(layout: Layout, value: &[u8]) -> bool {
+    value.get(..4).is_some_and(|magic| bytes::read_unsigned(magic, layout.order) == MAGIC)
+}
+
+/// The struct as it is uncompressed; `None` if the header and what follows it don't fit together.
+pub(super) fn open(layout: Layout, value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !is_compressed(layout, value) {
+        return Some(Cow::Borrowed(value));
+    }
+    let word = usize::from(layout.word_bytes);
+    let (header, stream) = value.split_at_checked(3 * word)?;
+    let uncompressed = bytes::read_unsigned(&header[word..2 * word], layout.order);
+    let compressed = bytes::read_unsigned(&header[2 * word..], layout.order);
+    if uncompressed > MAX_UNCOMPRESSED_BYTES || compressed != stream.len() as u64 {
+        return None;
+    }
+    // One byte more than there should be: so a stream that gives more is seen, and one that ends exactly is seen to end.
+    let mut plain = Vec::with_capacity(uncompressed as usize + 1);
+    let mut zlib = Decompress::new(true);
+    let status = zlib.decompress_vec(stream, &mut plain, FlushDecompress::Finish).ok()?;
+    let whole = status == Status::StreamEnd && zlib.total_in() == compressed && plain.len() as u64 == uncompressed;
+    whole.then_some(Cow::Owned(plain))
+}
+
+/// The struct as the server keeps it. The padding of the header is zero.
+pub(super) fn close(layout: Layout, plain: &[u8]) -> Vec<u8> {
+    let word = usize::from(layout.word_bytes);
+    let mut value = vec![0; 3 * word];
+    bytes::write(MAGIC as i64, layout.order, &mut value[..4]);
+    bytes::write(plain.len() as i64, layout.order, &mut value[word..2 * word]);
+    let mut zlib = ZlibEncoder::new(value, Compression::fast());
+    #[expect(clippy::expect_used, reason = "the only errors are those of the Vec that is written to, and it has none")]
+    let mut value = zlib.write_all(plain).and_then(|()| zlib.finish()).expect("a Vec takes all bytes");
+    let compressed = value.len() - 3 * word;
+    bytes::write(compressed as i64, layout.order, &mut value[2 * word..3 * word]);
+    value
+}
