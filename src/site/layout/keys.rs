@@ -78,8 +78,14 @@ fn word(number: i64, layout: Layout, kind: Kind) -> Result<Vec<u8>, LayoutError>
     Ok(key)
 }
 
+/// The longest key of a table that a record can have: the number that precedes it in the key of a `table` record takes 8 bytes.
+const MAX_TABLE_KEY_BYTES: usize = MAX_KEY_BYTES - 8;
+
 /// The record's key; `None` if the bytes don't have the form that keys of the kind have.
 pub(super) fn decode(kind: Kind, layout: Layout, key: &[u8]) -> Option<Key> {
+    if key.len() > MAX_TABLE_KEY_BYTES {
+        return None;
+    }
     let word = usize::from(layout.word_bytes);
     let number = |bytes: &[u8]| bytes::read_signed(bytes, layout.order);
     match kind {
@@ -92,10 +98,7 @@ pub(super) fn decode(kind: Kind, layout: Layout, key: &[u8]) -> Option<Key> {
             let (0, euid) = euid.split_last()? else { return None };
             Some(Key::number_and_name(number(room), euid))
         }
-        Kind::User | Kind::Room | Kind::Directory | Kind::Openid | Kind::Config => {
-            // The number that precedes the name in the key of a `table` record takes 8 bytes.
-            (key.len() <= MAX_KEY_BYTES - 8).then(|| Key::name(key))
-        }
+        Kind::User | Kind::Room | Kind::Directory | Kind::Openid | Kind::Config => Some(Key::name(key)),
         _ => None,
     }
 }
