@@ -1,8 +1,14 @@
 //! A Citadel site on disk: its tables, its files, whether they are settled, and how a new one is put in place.
 
+pub mod accounts;
 pub mod btree;
 pub mod install;
 pub mod inventory;
 pub mod layout;
 pub mod settled;
+mod sink;
 pub mod sort;
+mod source;
+
+pub use sink::{Expected, Readback, SiteOwner, SiteSink, WriteSiteError};
+pub use source::{ReadOptions, ReadSiteError, Site, SiteSource};

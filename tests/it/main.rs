@@ -3,4 +3,5 @@
 
 mod fixtures;
 mod layers;
+mod site;
 mod support;

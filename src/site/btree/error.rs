@@ -102,6 +102,13 @@ pub enum TableError {
     },
 }
 
+impl TableError {
+    /// Whether the file is there and readable, but not whole or no table that is read; not whether a disk or a permission is the trouble.
+    pub fn is_damage(&self) -> bool {
+        !matches!(self, TableError::Open { .. } | TableError::Read { .. })
+    }
+}
+
 /// What is wrong with a page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -16,14 +16,7 @@
 //! Leaf and internal pages go on with an index of 16-bit offsets, one per item; the items stand at the page's end, each on a multiple of
 //! four. On a leaf the items are key, value, key, value ...
 
-/// The order of bytes in the numbers of a table: that of the machine that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByteOrder {
-    /// Least byte first (x86, ARM).
-    Little,
-    /// Greatest byte first (s390x).
-    Big,
-}
+pub(super) use crate::record::ByteOrder;
 
 impl ByteOrder {
     /// The 16-bit number at `offset`; 0 beyond the end of `bytes`.

@@ -24,7 +24,6 @@ mod tests;
 
 pub use error::{Damage, TableError};
 pub use items::{Item, Items, MAX_KEY_BYTES};
-pub use layout::ByteOrder;
 pub use lsn::{Lsn, LsnSurvey, lsn_survey};
 pub use place::Place;
 pub use table::Table;

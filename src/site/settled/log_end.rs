@@ -8,6 +8,7 @@
 //!   the record of its change, so the tables are as they were.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::log::{LogError, LogFile, LogRecord, RecordKind};
@@ -56,6 +57,28 @@ pub enum LogState {
         /// The log's version, if that is what hinders.
         version: Option<u32>,
     },
+}
+
+/// The proof, in words.
+impl fmt::Display for LogState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogState::None => f.write_str("there is no log, and no page of a table was ever logged"),
+            LogState::CleanStop { checkpoint, end, closed } => write!(
+                f,
+                "the log ends at {end} with the checkpoint at {checkpoint} and {} tables closed after it",
+                closed.len()
+            ),
+            LogState::Recovered { checkpoint, end } => {
+                write!(f, "the log ends at {end} with recovery's checkpoint at {checkpoint}")
+            }
+            LogState::Checkpoint { checkpoint, end } => {
+                write!(f, "the log ends at {end} with the checkpoint at {checkpoint}")
+            }
+            LogState::Unclean { reason, end } => write!(f, "the log ends at {end}: {reason}"),
+            LogState::Unreadable { reason, .. } => write!(f, "the log can't be read: {reason}"),
+        }
+    }
 }
 
 impl LogState {

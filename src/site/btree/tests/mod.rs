@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::record::ByteOrder;
 
 /// What a table holds.
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -46,9 +47,9 @@ impl Made {
             } else {
                 let mut big = writer.put_big(key, value.len() as u32).unwrap();
                 for piece in value.chunks(777) {
-                    big.write(piece).unwrap();
+                    big.write(&mut writer, piece).unwrap();
                 }
-                big.finish().unwrap();
+                big.finish(&mut writer).unwrap();
             }
         }
         writer.finish().unwrap();

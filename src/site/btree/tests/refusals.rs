@@ -109,9 +109,9 @@ fn a_value_of_another_length_than_announced_is_refused_and_spoils_the_table() {
         let scratch = made.path.parent().unwrap();
         let mut writer = TableWriter::create(&made.path, scratch, 1000, DEFAULT_PAGE_SIZE).unwrap();
         let mut value = writer.put_big(b"k", announced).unwrap();
-        value.write(&[1; 9]).unwrap();
-        assert!(matches!(value.write(&[1; 10_000]), Err(TableWriteError::Length { came: 10_009, .. })));
-        assert!(matches!(value.finish(), Err(TableWriteError::Length { came: 9, .. })));
+        value.write(&mut writer, &[1; 9]).unwrap();
+        assert!(matches!(value.write(&mut writer, &[1; 10_000]), Err(TableWriteError::Length { came: 10_009, .. })));
+        assert!(matches!(value.finish(&mut writer), Err(TableWriteError::Length { came: 9, .. })));
         assert!(matches!(writer.put(b"l", b""), Err(TableWriteError::Unfinished { .. })));
         assert!(matches!(writer.finish(), Err(TableWriteError::Unfinished { .. })));
     }

@@ -103,7 +103,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// As [`TableWriter::put`].
-    pub fn put_big(&mut self, key: &[u8], length: u32) -> Result<BigValue<'_>, TableWriteError> {
+    pub fn put_big(&mut self, key: &[u8], length: u32) -> Result<BigValue, TableWriteError> {
         self.check_finished()?;
         BigValue::begin(self, key, length)
     }

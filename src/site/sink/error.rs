@@ -1,0 +1,79 @@
+//! What can go wrong when a site is written.
+
+use std::path::PathBuf;
+
+use crate::endpoint::{Class, Failure};
+use crate::site::btree::TableWriteError;
+use crate::site::layout::{LayoutError, Problem};
+
+/// Why a site can't be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteSiteError {
+    /// A file could not be written.
+    #[error("{path}: {source}; nothing of the target was changed", path = path.display())]
+    Io {
+        /// The file, directory or link.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A record names a place where no file of a site can be.
+    #[error("file record {key}: {problem}, so the archive is not one of a site; don't import it")]
+    BadPath {
+        /// The path as the record has it.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A room that could not be understood has a list.
+    #[error("room record {key}: has a list of messages but no number; the archive is not one that ctdl-dump wrote")]
+    ListWithoutRoom {
+        /// The room's key.
+        key: String,
+    },
+    /// A record that is one value of a table is longer than any that is made.
+    #[error("a value of more than {limit} bytes where none can be; the archive is not one that ctdl-dump wrote")]
+    ValueTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A number of a list doesn't fit.
+    #[error("a list of numbers can't be written: {problem}")]
+    Numbers {
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// A table that Citadel can't have.
+    #[error("a record of table {table}, and tables have numbers from 0 to 255")]
+    BadTable {
+        /// The number.
+        table: i64,
+    },
+    /// What was written is not what was to be written.
+    #[error("what was read back from {path} is not what was written ({what}); check the disk and its space, and import again", path = path.display())]
+    Readback {
+        /// The staging directory.
+        path: PathBuf,
+        /// The first record that differs.
+        what: String,
+    },
+    /// A record doesn't fit the target's structs.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A table could not be written.
+    #[error(transparent)]
+    Table(#[from] TableWriteError),
+}
+
+impl From<WriteSiteError> for Failure {
+    fn from(error: WriteSiteError) -> Self {
+        let class = match &error {
+            WriteSiteError::BadPath { .. }
+            | WriteSiteError::ListWithoutRoom { .. }
+            | WriteSiteError::ValueTooLong { .. } => Class::Damaged,
+            _ => Class::Failed,
+        };
+        Failure::new(class, error)
+    }
+}

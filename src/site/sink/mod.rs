@@ -1,0 +1,237 @@
+//! A staging directory as a sink of records: what will be the site once `site::install` puts it in place (`format-spec/site.md`).
+//!
+//! Tables are written anew, in the layout of a 64-bit little-endian server; files, directories and links get their modes, owners and times.
+//! What must be different on this machine (owners above all) is changed in the record before it is written, and the digests of the records
+//! as they were written are kept: `Readback` compares them with what a walk over the finished staging directory gives.
+
+mod adapt;
+mod checklist;
+mod error;
+mod files;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+pub use adapt::SiteOwner;
+pub use checklist::{Expected, Readback};
+pub use error::WriteSiteError;
+
+use adapt::Adapter;
+use checklist::Checklist;
+use files::FileWriter;
+use tables::{TableSet, ValueStream};
+
+use crate::codec::{Digest, RecordHasher};
+use crate::endpoint::{Failure, Sink};
+use crate::record::{Body, End, Header, Kind, Layout, SiteInfo};
+use crate::site::layout::{self, FromBody, table};
+
+/// Writes a site into a directory.
+pub struct SiteSink {
+    tables: TableSet,
+    files: FileWriter,
+    adapter: Adapter,
+    checklist: Checklist,
+    hasher: RecordHasher,
+    current: Current,
+    /// The record as it is written, and whether it differs from the one that came.
+    header: Option<(Header, bool)>,
+    is_same_layout: bool,
+}
+
+/// What is done with the body of the present record.
+enum Current {
+    Nothing,
+    /// It is kept until it is complete, to be understood as a whole.
+    Collect(Vec<u8>),
+    /// It is a list of numbers.
+    Numbers(FromBody, ValueStream),
+    /// It is one value of a table after the other.
+    Values(Vec<ValueStream>),
+    File,
+    /// It is the content of a link in `keys/` that leaves the site: whether the link is made depends on what it leads to here.
+    Link(Vec<u8>),
+}
+
+impl SiteSink {
+    /// A sink that fills the empty directory `root`; scratch files of the tables go to `scratch`, whatever is the site's own belongs to `owner`.
+    pub fn create(root: &Path, scratch: PathBuf, owner: SiteOwner) -> Result<SiteSink, WriteSiteError> {
+        let files = FileWriter::create(root, owner.ids())?;
+        Ok(SiteSink {
+            tables: TableSet::new(root.join("data"), scratch),
+            files,
+            adapter: Adapter::new(owner),
+            checklist: Checklist::default(),
+            hasher: RecordHasher::default(),
+            current: Current::Nothing,
+            header: None,
+            is_same_layout: true,
+        })
+    }
+
+    /// What a walk over the finished directory must find, and what a person must know of the site.
+    pub fn into_expected(self) -> (Expected, Vec<String>) {
+        (self.checklist.finish(), self.adapter.into_notices())
+    }
+
+    fn begin_record(&mut self, header: &Header) -> Result<(), WriteSiteError> {
+        let target = Layout::LP64_LITTLE;
+        let length = header.body.as_ref().map_or(0, Body::length);
+        self.current = match header.kind {
+            Kind::Loss | Kind::Omitted => Current::Nothing,
+            Kind::File if header.body.is_some() && header.fields.get("target").is_some() => Current::Link(Vec::new()),
+            Kind::File | Kind::Log => {
+                self.files.begin(header)?;
+                Current::File
+            }
+            Kind::List => {
+                let number = header.key.first_number().unwrap_or_default();
+                self.numbers(table::LISTS, layout::list_key(number, target)?, length)?
+            }
+            Kind::Fulltext => {
+                let pair = layout::encode_pair(header, &[], target, true)?;
+                self.numbers(pair.table, pair.key, length)?
+            }
+            Kind::Room => {
+                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                self.tables.put(&pair)?;
+                match (&header.body, header.fields.int("number")) {
+                    (Some(_), Some(number)) => self.numbers(table::LISTS, layout::list_key(number, target)?, length)?,
+                    (Some(_), None) => return Err(WriteSiteError::ListWithoutRoom { key: header.key.to_string() }),
+                    (None, _) => Current::Nothing,
+                }
+            }
+            Kind::Message => self.begin_message(header)?,
+            Kind::Table => {
+                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                Current::Values(vec![self.tables.begin(pair.table, pair.key, length)?])
+            }
+            _ if header.body.is_some() => Current::Collect(Vec::new()),
+            _ => {
+                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                self.tables.put(&pair)?;
+                Current::Nothing
+            }
+        };
+        if let Some(Body::Inline(bytes)) = &header.body {
+            self.take(bytes)?;
+        }
+        Ok(())
+    }
+
+    fn numbers(&mut self, table: u8, key: Vec<u8>, body_bytes: u64) -> Result<Current, WriteSiteError> {
+        let target = Layout::LP64_LITTLE;
+        // The schema has checked that the body is a list of whole numbers.
+        let length = layout::list_value_bytes(target, body_bytes).unwrap_or(0);
+        Ok(Current::Numbers(FromBody::new(target), self.tables.begin(table, key, length)?))
+    }
+
+    fn begin_message(&mut self, header: &Header) -> Result<Current, WriteSiteError> {
+        let target = Layout::LP64_LITTLE;
+        if let Some(pair) = layout::encode_metadata(header, target, self.is_same_layout)? {
+            self.tables.put(&pair)?;
+        }
+        let number = header.key.first_number().unwrap_or_default();
+        let mut values = Vec::new();
+        for (name, table_number) in [("entry", table::MESSAGES), ("big", table::BIG_BODIES)] {
+            if let Some(length) = header.fields.int(name) {
+                let key = layout::message_key(number, target)?;
+                values.push(self.tables.begin(table_number, key, length.unsigned_abs())?);
+            }
+        }
+        Ok(Current::Values(values))
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), WriteSiteError> {
+        match &mut self.current {
+            Current::Nothing => Ok(()),
+            Current::Collect(body) | Current::Link(body) => {
+                if body.len() + bytes.len() > layout::MAX_PAIR_VALUE_BYTES {
+                    return Err(WriteSiteError::ValueTooLong { limit: layout::MAX_PAIR_VALUE_BYTES });
+                }
+                body.extend_from_slice(bytes);
+                Ok(())
+            }
+            Current::Numbers(numbers, value) => {
+                let mut words = Vec::new();
+                numbers.push(bytes, &mut words).map_err(|problem| WriteSiteError::Numbers { problem })?;
+                self.tables.write(value, &words)
+            }
+            Current::Values(values) => {
+                let mut rest = bytes;
+                for value in values {
+                    let count = value.left().min(rest.len() as u64) as usize;
+                    let (now, later) = rest.split_at(count);
+                    self.tables.write(value, now)?;
+                    rest = later;
+                }
+                Ok(())
+            }
+            Current::File => self.files.write(bytes),
+        }
+    }
+
+    fn end(&mut self, digest: &Digest) -> Result<(), WriteSiteError> {
+        let Some((mut header, mut is_changed)) = self.header.take() else { return Ok(()) };
+        match std::mem::replace(&mut self.current, Current::Nothing) {
+            Current::Nothing => {}
+            Current::Collect(body) => {
+                let pair = layout::encode_pair(&header, &body, Layout::LP64_LITTLE, self.is_same_layout)?;
+                self.tables.put(&pair)?;
+            }
+            Current::Numbers(_, value) => self.tables.end(value)?,
+            Current::Values(values) => values.into_iter().try_for_each(|value| self.tables.end(value))?,
+            Current::File => self.files.end()?,
+            Current::Link(content) => {
+                if !self.files.leads_to(&header, &content) {
+                    self.adapter.link_to_file(&mut header);
+                    self.hasher.begin(&header);
+                    if matches!(header.body, Some(Body::Segments(_))) {
+                        self.hasher.body(&content);
+                    }
+                    is_changed = true;
+                }
+                self.files.begin(&header)?;
+                self.files.write(&content)?;
+                self.files.end()?;
+            }
+        }
+        let digest = if is_changed { self.hasher.digest() } else { *digest };
+        self.checklist.record(header.kind, &header.key, &digest);
+        Ok(())
+    }
+}
+
+impl Sink for SiteSink {
+    fn begin(&mut self, site: &SiteInfo) -> Result<(), Failure> {
+        self.is_same_layout = site.layout == Layout::LP64_LITTLE;
+        self.adapter.begin(site);
+        Ok(self.files.set_root(&site.root, &self.adapter)?)
+    }
+
+    fn record(&mut self, header: &Header) -> Result<(), Failure> {
+        let (header, is_changed) = self.adapter.adapt(header);
+        if is_changed {
+            self.hasher.begin(&header);
+        }
+        self.begin_record(&header)?;
+        self.header = Some((header, is_changed));
+        Ok(())
+    }
+
+    fn segment(&mut self, segment: &[u8]) -> Result<(), Failure> {
+        if self.header.as_ref().is_some_and(|(_, is_changed)| *is_changed) {
+            self.hasher.body(segment);
+        }
+        Ok(self.take(segment)?)
+    }
+
+    fn end_record(&mut self, digest: &Digest) -> Result<(), Failure> {
+        Ok(self.end(digest)?)
+    }
+
+    fn finish(&mut self, _end: &End) -> Result<(), Failure> {
+        self.tables.finish(self.adapter.ids())?;
+        Ok(self.files.finish()?)
+    }
+}

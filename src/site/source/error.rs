@@ -1,0 +1,92 @@
+//! What can go wrong when a site is read.
+
+use std::path::PathBuf;
+
+use crate::codec::CodecError;
+use crate::endpoint::{Class, Failure};
+use crate::site::btree::TableError;
+use crate::site::inventory::InventoryError;
+use crate::site::layout::{DetectError, ReleaseError};
+use crate::site::settled::{SettledError, Verdict};
+use crate::site::sort::SortError;
+
+/// Why a site can't be read, or not trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadSiteError {
+    /// There's no such directory, or it holds no tables.
+    #[error("{path} is not a Citadel site: {problem}; name the directory that holds data/ with --site", path = path.display())]
+    NotASite {
+        /// The directory that was named.
+        path: PathBuf,
+        /// What it lacks.
+        problem: String,
+    },
+    /// The site is running, crashed, or not settled for another reason.
+    #[error("{path}: {verdict}", path = path.display())]
+    NotSettled {
+        /// The site.
+        path: PathBuf,
+        /// What was found.
+        verdict: Verdict,
+    },
+    /// The site changed while it was read.
+    #[error("{path} changed while it was read ({what}), so the copy is void; stop the server and start again", path = path.display())]
+    Moved {
+        /// The site.
+        path: PathBuf,
+        /// What changed.
+        what: String,
+    },
+    /// The user interrupted the work.
+    #[error("interrupted")]
+    Interrupted,
+    /// A file could not be read.
+    #[error("{path}: {source}; look at its owner and mode, or run as root", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Records of the site don't fit the format.
+    #[error("a record of the site can't be expressed: {0}; please report this, with the record's name")]
+    Codec(#[from] CodecError),
+    /// Whether the site is settled could not be found out.
+    #[error(transparent)]
+    Settled(#[from] SettledError),
+    /// A table is damaged or can't be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The external sort failed.
+    #[error(transparent)]
+    Sort(#[from] SortError),
+    /// The files of the site could not be listed.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    /// The machine that the site was on can't be told.
+    #[error(transparent)]
+    Layout(#[from] DetectError),
+    /// The site is of a release that isn't read.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+}
+
+impl ReadSiteError {
+    /// What kind of failure it is.
+    pub fn class(&self) -> Class {
+        match self {
+            ReadSiteError::NotSettled { .. } | ReadSiteError::Moved { .. } => Class::InUse,
+            ReadSiteError::Interrupted => Class::Interrupted,
+            ReadSiteError::Table(error) if error.is_damage() => Class::Damaged,
+            ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) => Class::Damaged,
+            _ => Class::Failed,
+        }
+    }
+}
+
+impl From<ReadSiteError> for Failure {
+    fn from(error: ReadSiteError) -> Self {
+        Failure::new(error.class(), error)
+    }
+}

@@ -1,0 +1,122 @@
+//! Files, directories, links and logs.
+
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::body::{BodyReader, Content};
+use super::{ReadSiteError, owners::Owners};
+use crate::record::{Fields, Header, Key, Kind, Value};
+use crate::site::inventory::{Entry, LeftOut, What};
+
+/// The record of a file, directory or link of the site, and its body.
+pub(super) fn file_record<'s>(
+    root: &Path,
+    entry: &Entry,
+    owners: &mut Owners,
+) -> Result<(Header, BodyReader<'s>, bool), ReadSiteError> {
+    let mut fields = Fields::new();
+    let path = root.join(std::ffi::OsStr::from_bytes(&entry.path));
+    let mut body = None;
+    match &entry.what {
+        What::File { bytes } => {
+            fields.set_string("type", "file");
+            body = Some(open(&path, *bytes, Some(entry))?);
+        }
+        What::Directory => fields.set_string("type", "directory"),
+        What::Link { target, content } => {
+            fields.set_string("type", "link");
+            fields.set_string("target", target.clone());
+            if let Some(bytes) = content {
+                body = Some(open(&path, *bytes, None)?);
+            }
+        }
+    }
+    if !matches!(entry.what, What::Link { .. }) {
+        fields.set_int("mode", i64::from(entry.mode));
+    }
+    // Every table that is written changes the time of data/: it says nothing about the site.
+    if entry.path != b"data" {
+        fields.set_int("mtime", entry.mtime.0);
+        fields.set_int("mtime_ns", i64::from(entry.mtime.1));
+    }
+    owners.set_fields(entry.uid, entry.gid, &mut fields);
+    let has_body = body.is_some();
+    let header = Header { kind: Kind::File, key: Key::name(entry.path.clone()), fields, body: None, residue: None };
+    Ok((header, body.unwrap_or_else(BodyReader::nothing), has_body))
+}
+
+/// The record of a log file under the name it gets in `logs/`, and its body.
+pub(super) fn log_record<'s>(log: &LogFile, owners: &mut Owners) -> Result<(Header, BodyReader<'s>), ReadSiteError> {
+    let unreadable = |source| ReadSiteError::Io { path: log.path.clone(), source };
+    let file = File::open(&log.path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mut fields = Fields::new();
+    fields.set_int("mode", i64::from(metadata.mode() & 0o7777));
+    fields.set_int("mtime", metadata.mtime());
+    fields.set_int("mtime_ns", metadata.mtime_nsec());
+    owners.set_fields(metadata.uid(), metadata.gid(), &mut fields);
+    let header = Header { kind: Kind::Log, key: Key::name(log.name.clone()), fields, body: None, residue: None };
+    // A log may grow while it is read: what it had when it was opened is taken.
+    Ok((header, BodyReader::new(Content::GrowingFile(file, log.path.clone()), metadata.len())))
+}
+
+/// The record of something that was left out though somebody might miss it.
+pub(super) fn omitted_record(left_out: &LeftOut) -> Header {
+    let mut fields = Fields::new();
+    fields.set("why", Value::String(left_out.why.to_string().into_bytes()));
+    Header { kind: Kind::Omitted, key: Key::name(left_out.path.clone()), fields, body: None, residue: None }
+}
+
+/// A log file and its name in the copy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LogFile {
+    pub name: Vec<u8>,
+    pub path: PathBuf,
+}
+
+/// The logs of the site and those the user named, sorted by the name they get, no name twice.
+pub(super) fn log_files(root: &Path, of_site: &[Entry], named: &[PathBuf]) -> Vec<LogFile> {
+    let mut logs: Vec<LogFile> = Vec::new();
+    let of_site = of_site
+        .iter()
+        .filter(|entry| matches!(entry.what, What::File { .. }))
+        .map(|entry| (entry.path.strip_prefix(b"logs/").unwrap_or(&entry.path), &entry.path))
+        .map(|(name, path)| (name.to_vec(), root.join(std::ffi::OsStr::from_bytes(path))));
+    let named =
+        named.iter().map(|path| (path.file_name().unwrap_or(path.as_os_str()).as_bytes().to_vec(), path.clone()));
+    for (name, path) in of_site.chain(named) {
+        let mut unique = name.clone();
+        let mut copies = 1;
+        while logs.iter().any(|log| log.name == unique) {
+            copies += 1;
+            unique = [name.as_slice(), format!(".{copies}").as_bytes()].concat();
+        }
+        logs.push(LogFile { name: unique, path });
+    }
+    logs.sort();
+    logs
+}
+
+/// Opens a file for its body. With an entry it must still be the file that was listed; a link out of `keys/` is followed.
+fn open<'s>(path: &Path, bytes: u64, listed: Option<&Entry>) -> Result<BodyReader<'s>, ReadSiteError> {
+    let unreadable = |source| ReadSiteError::Io { path: path.to_owned(), source };
+    let flags = if listed.is_some() { rustix::fs::OFlags::NOFOLLOW } else { rustix::fs::OFlags::empty() };
+    // Not to block on a FIFO that has taken the file's place.
+    let flags = flags | rustix::fs::OFlags::NONBLOCK;
+    let file =
+        std::fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let is_same = listed.is_none_or(|entry| {
+        (metadata.dev(), metadata.ino()) == (entry.dev, entry.inode)
+            && (metadata.mtime(), metadata.mtime_nsec()) == (entry.mtime.0, i64::from(entry.mtime.1))
+    });
+    if !is_same || !metadata.is_file() || metadata.len() != bytes {
+        return Err(ReadSiteError::Moved {
+            path: path.to_owned(),
+            what: "it is not the file any more that was there when the copy began".into(),
+        });
+    }
+    Ok(BodyReader::new(Content::File(file, path.to_owned()), bytes))
+}

@@ -1,0 +1,125 @@
+//! Messages: the entries and metadata of table 00 and the big bodies of table 08, brought together by number.
+
+use super::body::{BodyReader, Content};
+use super::scan::read_small;
+use super::tables::Tables;
+use super::{ReadSiteError, Walk};
+use crate::record::schema::MAX_RAW_BYTES;
+use crate::record::{Fields, Header, Key, Kind, Value};
+use crate::site::btree::{Item, Place};
+use crate::site::layout::{self, MessageKey, table};
+use crate::site::sort::{Sorted, Sorter};
+
+/// Memory for the sort of messages, in bytes.
+const SORT_BYTES: usize = 32 << 20;
+
+/// The parts of a message, in the order in which they are taken together.
+const METADATA: u8 = 0;
+const ENTRY: u8 = 1;
+const BIG: u8 = 2;
+
+/// All parts of all messages, in order of their numbers.
+pub(super) struct Messages {
+    parts: Sorted,
+    key: Vec<u8>,
+    payload: Vec<u8>,
+    has_part: bool,
+    /// The sum of the parts' lengths in bytes.
+    pub bytes: u64,
+}
+
+impl Walk<'_> {
+    /// Goes through tables 00 and 08, and keeps what is no part of a message for the `table` records.
+    pub(super) fn messages(&mut self) -> Result<Messages, ReadSiteError> {
+        let mut sorter = Sorter::new(&self.options.scratch, SORT_BYTES);
+        let mut bytes = 0;
+        for table_number in [table::MESSAGES, table::BIG_BODIES] {
+            let tables = self.tables;
+            let Some(pairs) = tables.get(table_number) else { continue };
+            let mut items = pairs.items();
+            let mut item = Item::default();
+            let mut payload = Vec::new();
+            while items.next_into(&mut item)? {
+                self.check_interrupted()?;
+                let part = match (layout::parse_message_key(tables.layout, &item.key), table_number) {
+                    (Some(MessageKey::Entry(message)), table::MESSAGES) => Some((message, ENTRY)),
+                    (Some(MessageKey::Entry(message)), _) => Some((message, BIG)),
+                    (Some(MessageKey::Metadata(message)), table::MESSAGES)
+                        if item.value.len() as usize <= MAX_RAW_BYTES =>
+                    {
+                        Some((message, METADATA))
+                    }
+                    _ => None,
+                };
+                let Some((message, part)) = part else {
+                    self.push_odd(table_number, &item)?;
+                    continue;
+                };
+                let mut key = message.to_be_bytes().to_vec();
+                key.push(part);
+                payload.clear();
+                if part == METADATA {
+                    payload = read_small(pairs, &item.value)?;
+                } else {
+                    item.value.encode(&mut payload);
+                    bytes += u64::from(item.value.len());
+                }
+                sorter.push(&key, &payload)?;
+            }
+        }
+        let mut messages =
+            Messages { parts: sorter.finish()?, key: Vec::new(), payload: Vec::new(), has_part: false, bytes };
+        messages.advance()?;
+        Ok(messages)
+    }
+}
+
+impl Messages {
+    fn advance(&mut self) -> Result<(), ReadSiteError> {
+        self.has_part = self.parts.next(&mut self.key, &mut self.payload)?;
+        Ok(())
+    }
+
+    /// The next message and its body.
+    pub fn next<'s>(&mut self, tables: &'s Tables) -> Result<Option<(Header, BodyReader<'s>)>, ReadSiteError> {
+        if !self.has_part {
+            return Ok(None);
+        }
+        let number_bytes = self.key.first_chunk::<8>().copied().unwrap_or_default();
+        let message = i64::from_be_bytes(number_bytes);
+        let mut header =
+            Header { kind: Kind::Message, key: Key::number(message), fields: Fields::new(), body: None, residue: None };
+        let mut values = Vec::new();
+        let mut length = None;
+        while self.has_part && self.key.starts_with(&number_bytes) {
+            match self.key.last() {
+                Some(&METADATA) => {
+                    // Only values that are short enough to be kept raw were put into the sort.
+                    if let Some(metadata) = layout::decode_metadata(tables.layout, message, &self.payload) {
+                        header.fields = metadata.fields;
+                        header.residue = metadata.residue;
+                    }
+                }
+                part => {
+                    let (name, table_number) = match part {
+                        Some(&ENTRY) => ("entry", table::MESSAGES),
+                        _ => ("big", table::BIG_BODIES),
+                    };
+                    // The sort gives back what was put into it.
+                    let place = Place::decode(&self.payload).unwrap_or(Place::Inline(Vec::new()));
+                    header.fields.set(name, Value::Int(i64::from(place.len())));
+                    length = Some(length.unwrap_or(0) + u64::from(place.len()));
+                    if let Some(pairs) = tables.get(table_number) {
+                        values.push(pairs.value(&place));
+                    }
+                }
+            }
+            self.advance()?;
+        }
+        let body = match length {
+            None => BodyReader::nothing(),
+            Some(length) => BodyReader::new(Content::Values(values), length),
+        };
+        Ok(Some((header, body)))
+    }
+}

@@ -1,0 +1,111 @@
+//! Rooms and their message lists: two tables that become one record each, joined by the room's number.
+
+use super::queue::{Body, Ordered, Queue};
+use super::scan::{bodied, is_number_list, numbers};
+use super::{ReadSiteError, Walk};
+use crate::record::{Header, Key, Kind};
+use crate::site::btree::Item;
+use crate::site::layout::{self, table};
+
+impl Walk<'_> {
+    /// The `room` records and the `list` records. A room has the list of its number, if no other room has that number.
+    pub(super) fn rooms_and_lists(&mut self) -> Result<(Ordered, Ordered), ReadSiteError> {
+        let mut joined = self.queue();
+        let mut rooms = self.queue();
+        let mut lists = self.queue();
+        self.scan_rooms(&mut joined, &mut rooms)?;
+        self.scan_lists(&mut joined)?;
+        let mut joined = joined.finish()?;
+        let mut group = Group::default();
+        while let Some((header, body)) = joined.next()? {
+            self.check_interrupted()?;
+            if group.key != joined.key() {
+                group.end(&mut rooms, &mut lists)?;
+                group.key = joined.key().to_vec();
+            }
+            if header.kind == Kind::List {
+                group.list = Some((header, body));
+            } else {
+                group.room(header, &mut rooms)?;
+            }
+        }
+        group.end(&mut rooms, &mut lists)?;
+        Ok((rooms.finish()?, lists.finish()?))
+    }
+
+    fn scan_rooms(&mut self, joined: &mut Queue, rooms: &mut Queue) -> Result<(), ReadSiteError> {
+        let tables = self.tables;
+        let Some(pairs) = tables.get(table::ROOMS) else { return Ok(()) };
+        let mut items = pairs.items();
+        let mut item = Item::default();
+        while items.next_into(&mut item)? {
+            self.check_interrupted()?;
+            match self.typed(pairs, table::ROOMS, &item)? {
+                None => self.push_odd(table::ROOMS, &item)?,
+                Some((header, body)) => match header.fields.int("number") {
+                    Some(number) => joined.push_under(&join_key(number), &header, &body)?,
+                    None => rooms.push(&header, &body)?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_lists(&mut self, joined: &mut Queue) -> Result<(), ReadSiteError> {
+        let tables = self.tables;
+        let Some(pairs) = tables.get(table::LISTS) else { return Ok(()) };
+        let mut items = pairs.items();
+        let mut item = Item::default();
+        while items.next_into(&mut item)? {
+            self.check_interrupted()?;
+            let room =
+                layout::parse_list_key(tables.layout, &item.key).filter(|_| is_number_list(tables.layout, &item));
+            match room {
+                None => self.push_odd(table::LISTS, &item)?,
+                Some(room) => {
+                    let header = bodied(Kind::List, Key::number(room));
+                    joined.push_under(&join_key(room), &header, &numbers(table::LISTS, &item))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn join_key(room: i64) -> Vec<u8> {
+    room.to_be_bytes().to_vec()
+}
+
+/// The rooms and the list of one room number. Of many rooms with one number only the first is held back, for it may be the only one.
+#[derive(Default)]
+struct Group {
+    key: Vec<u8>,
+    only_room: Option<Header>,
+    has_more_rooms: bool,
+    list: Option<(Header, Body)>,
+}
+
+impl Group {
+    fn room(&mut self, header: Header, rooms: &mut Queue) -> Result<(), ReadSiteError> {
+        if self.only_room.is_none() && !self.has_more_rooms {
+            self.only_room = Some(header);
+            return Ok(());
+        }
+        self.has_more_rooms = true;
+        if let Some(first) = self.only_room.take() {
+            rooms.push(&first, &Body::InHeader)?;
+        }
+        rooms.push(&header, &Body::InHeader)
+    }
+
+    fn end(&mut self, rooms: &mut Queue, lists: &mut Queue) -> Result<(), ReadSiteError> {
+        match (self.only_room.take(), self.list.take()) {
+            (Some(room), Some((list, body))) => rooms.push(&Header { body: list.body, ..room }, &body)?,
+            (Some(room), None) => rooms.push(&room, &Body::InHeader)?,
+            (None, Some((list, body))) => lists.push(&list, &body)?,
+            (None, None) => {}
+        }
+        self.has_more_rooms = false;
+        Ok(())
+    }
+}

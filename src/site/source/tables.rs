@@ -1,0 +1,86 @@
+//! The tables of a site, opened for reading.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::ReadSiteError;
+use crate::record::Layout;
+use crate::site::btree::{Item, Table};
+use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, Sample, table};
+
+/// All tables that are there, and the layout of what is in them.
+pub(super) struct Tables {
+    tables: BTreeMap<u8, Table>,
+    pub layout: Layout,
+    samples: Vec<Sample>,
+}
+
+impl Tables {
+    /// Opens every `cdb.NN` in a data directory.
+    pub fn open(data: &Path) -> Result<Tables, ReadSiteError> {
+        let mut tables = BTreeMap::new();
+        let unreadable = |source| ReadSiteError::Io { path: data.to_owned(), source };
+        for entry in std::fs::read_dir(data).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if let Some(number) = entry.file_name().to_str().and_then(table_number) {
+                tables.insert(number, Table::open(&entry.path())?);
+            }
+        }
+        let samples = samples(&tables)?;
+        let layout = layout::detect(&samples)?;
+        Ok(Tables { tables, layout, samples })
+    }
+
+    /// The table of that number, if the site has it.
+    pub fn get(&self, number: u8) -> Option<&Table> {
+        self.tables.get(&number)
+    }
+
+    /// The numbers of all tables that are there.
+    pub fn numbers(&self) -> impl Iterator<Item = u8> {
+        self.tables.keys().copied()
+    }
+
+    /// The value of a setting; `None` if it isn't there. Reads the whole table of settings, which is small.
+    pub fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, ReadSiteError> {
+        let Some(table) = self.get(table::CONFIG) else { return Ok(None) };
+        let mut items = table.items();
+        let mut item = Item::default();
+        while items.next_into(&mut item)? {
+            if item.key == name.as_bytes() {
+                let value = table.read_all(&item.value, MAX_PAIR_VALUE_BYTES as u64)?;
+                // The value repeats the name; both end with a NUL.
+                let value = value.get(name.len() + 1..).unwrap_or_default();
+                let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+                return Ok(Some(value[..end].to_vec()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The release whose schema the tables have.
+    pub fn release(&self) -> Result<i64, ReadSiteError> {
+        let level = self.setting("MM_hosted_upgrade_level")?;
+        Ok(layout::release(level.as_deref(), self.layout, &self.samples)?)
+    }
+}
+
+/// `cdb.0d` is table 13: two hexadecimal digits in lower case.
+fn table_number(name: &str) -> Option<u8> {
+    let digits = name.strip_prefix("cdb.")?;
+    let number = u8::from_str_radix(digits, 16).ok()?;
+    (format!("{number:02x}") == digits).then_some(number)
+}
+
+/// The first pair of each table, as far as the layout shows in it.
+fn samples(tables: &BTreeMap<u8, Table>) -> Result<Vec<Sample>, ReadSiteError> {
+    let mut samples = Vec::new();
+    for (number, table) in tables {
+        let mut items = table.items();
+        let mut item = Item::default();
+        let has_pair = items.next_into(&mut item)?;
+        let pair_bytes = has_pair.then(|| (item.key.len(), u64::from(item.value.len())));
+        samples.push(Sample { table: *number, order: table.byte_order(), pair_bytes });
+    }
+    Ok(samples)
+}

@@ -1,0 +1,119 @@
+//! A real site read and written again.
+
+use std::path::Path;
+use std::process::Command;
+
+use ctdl_dump::monitor::Silent;
+use ctdl_dump::record::Kind;
+use ctdl_dump::site::{ReadOptions, Readback, Site, SiteOwner, SiteSink};
+use ctdl_dump::transfer::{Comparison, copy};
+
+use crate::support::unpack_site;
+
+fn options(scratch: &Path) -> ReadOptions {
+    ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false }
+}
+
+/// The pairs of a table as libdb's own tool shows them.
+fn dumped(table: &Path) -> Vec<u8> {
+    let output = Command::new("db5.3_dump").arg(table).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let header_end = b"HEADER=END\n";
+    let start = output.stdout.windows(header_end.len()).position(|window| window == header_end).unwrap();
+    output.stdout[start..].to_vec()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+#[test]
+fn a_site_written_from_its_records_is_the_same_site() {
+    for name in ["small", "fresh"] {
+        let (old, new) = (unpack_site(name), tempfile::tempdir().unwrap());
+        let scratch = tempfile::tempdir().unwrap();
+        let old_site = Site::open(old.path()).unwrap();
+        let data = std::fs::metadata(old.path().join("data")).unwrap();
+        let owner = if is_root() {
+            use std::os::unix::fs::MetadataExt;
+            SiteOwner::ids_of(data.uid(), data.gid())
+        } else {
+            SiteOwner::of_process()
+        };
+        let mut source = old_site.source(options(scratch.path()), &Silent);
+        let mut sink = SiteSink::create(new.path(), scratch.path().to_owned(), owner).unwrap();
+        let summary = copy(&mut source, &mut sink, &Silent).unwrap();
+        assert!(summary.kinds.iter().any(|(kind, count)| *kind == Kind::User && count.records > 1));
+        let (expected, notices) = sink.into_expected();
+        assert!(notices.iter().any(|notice| notice.contains("never run both")));
+
+        let new_site = Site::open(new.path()).unwrap();
+        let mut readback = Readback::new(new.path().to_owned(), expected);
+        let again = copy(&mut new_site.source(options(scratch.path()), &Silent), &mut readback, &Silent).unwrap();
+        assert_eq!(again.site_digest, summary.site_digest, "{name}");
+
+        let mut first = old_site.source(options(scratch.path()), &Silent);
+        let mut second = new_site.source(options(scratch.path()), &Silent);
+        let mut comparison = Comparison::begin(&mut first, &mut second).unwrap();
+        assert_eq!(comparison.next_difference().unwrap(), None, "{name}");
+
+        for number in 0..14 {
+            let table = format!("data/cdb.{number:02x}");
+            let verified = Command::new("db5.3_verify").arg("-o").arg(new.path().join(&table)).status().unwrap();
+            assert!(verified.success(), "{table}");
+            // Visits are compressed anew: the comparison above has looked at what is in them.
+            if number != 5 {
+                let same = dumped(&old.path().join(&table)) == dumped(&new.path().join(&table));
+                assert!(same, "{name}: db5.3_dump shows other pairs in {table}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_walk_over_a_site_changes_nothing_of_it() {
+    let site = unpack_site("small");
+    let scratch = tempfile::tempdir().unwrap();
+    let before = listing(site.path());
+    let opened = Site::open(site.path()).unwrap();
+    copy(&mut opened.source(options(scratch.path()), &Silent), &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
+    assert!(before.len() > 30);
+    assert_eq!(before, listing(site.path()));
+}
+
+#[test]
+fn a_site_that_changes_meanwhile_is_refused_at_the_end() {
+    let site = unpack_site("fresh");
+    let scratch = tempfile::tempdir().unwrap();
+    let opened = Site::open(site.path()).unwrap();
+    std::fs::write(site.path().join("messages/new"), "hello").unwrap();
+    let mut source = opened.source(options(scratch.path()), &Silent);
+    let error = copy(&mut source, &mut ctdl_dump::transfer::Discard, &Silent).unwrap_err();
+    assert!(error.to_string().contains("(messages came, went or changed)"), "{error}");
+}
+
+/// Path, inode, size, mode, times and contents of everything below.
+fn listing(root: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let mut lines: Vec<String> = walkdir::WalkDir::new(root)
+        .into_iter()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let found = entry.path().symlink_metadata().unwrap();
+            let digest = found.is_file().then(|| blake3::hash(&std::fs::read(entry.path()).unwrap()));
+            format!(
+                "{:?} {} {} {:o} {}.{} {}.{} {digest:?}",
+                entry.path(),
+                found.ino(),
+                found.len(),
+                found.mode(),
+                found.mtime(),
+                found.mtime_nsec(),
+                found.ctime(),
+                found.ctime_nsec()
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}
