@@ -19,6 +19,8 @@ pub mod monitor;
 pub mod codec;
 pub mod endpoint;
 
+pub mod archive;
+
 pub mod site;
 
 pub mod transfer;

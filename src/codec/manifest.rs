@@ -178,34 +178,42 @@ pub struct IndexEntry {
     pub segment_digest: Digest,
 }
 
-/// Encodes index entries into index segments.
-pub fn encode_index(entries: &[IndexEntry]) -> Vec<Vec<u8>> {
-    let mut segments = Vec::new();
-    let mut rest = entries;
-    while !rest.is_empty() {
-        let mut items = Encoder::new();
-        let mut count = 0;
-        while let Some(entry) = rest.get(count)
-            && items.as_bytes().len() < INDEX_SEGMENT_BYTES
-        {
-            items.array(7);
-            items.text(entry.kind.name());
-            encode_key(&entry.key, &mut items);
-            items.binary(&entry.identity_digest);
-            items.unsigned(entry.position);
-            items.unsigned(entry.segment_position);
-            items.unsigned(u64::from(entry.segment_bytes));
-            items.binary(&entry.segment_digest);
-            count += 1;
-        }
-        rest = &rest[count..];
-        let mut encoder = Encoder::new();
-        encoder.array(count);
-        let mut segment = encoder.into_bytes();
-        segment.extend_from_slice(items.as_bytes());
-        segments.push(segment);
+/// Encodes index entries, one after the other, into index segments.
+#[derive(Debug, Default)]
+pub struct IndexEncoder {
+    items: Encoder,
+    count: usize,
+}
+
+impl IndexEncoder {
+    /// Takes the next entry, and gives the segment that it completes.
+    pub fn push(&mut self, entry: &IndexEntry) -> Option<Vec<u8>> {
+        let items = &mut self.items;
+        items.array(7);
+        items.text(entry.kind.name());
+        encode_key(&entry.key, items);
+        items.binary(&entry.identity_digest);
+        items.unsigned(entry.position);
+        items.unsigned(entry.segment_position);
+        items.unsigned(u64::from(entry.segment_bytes));
+        items.binary(&entry.segment_digest);
+        self.count += 1;
+        if items.as_bytes().len() >= INDEX_SEGMENT_BYTES { self.finish() } else { None }
     }
-    segments
+
+    /// Gives the last segment, if an entry came since the one before it.
+    pub fn finish(&mut self) -> Option<Vec<u8>> {
+        if self.count == 0 {
+            return None;
+        }
+        let mut encoder = Encoder::new();
+        encoder.array(self.count);
+        let mut segment = encoder.into_bytes();
+        segment.extend_from_slice(self.items.as_bytes());
+        self.items.clear();
+        self.count = 0;
+        Some(segment)
+    }
 }
 
 /// Decodes one index segment.

@@ -1,6 +1,7 @@
 //! Whole paths through the program.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod archive;
 mod fixtures;
 mod layers;
 mod site;

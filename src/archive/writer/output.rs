@@ -1,0 +1,91 @@
+//! From contents of frames to the bytes of the file: compressed by several threads, written in order.
+
+use std::io::{self, Write};
+
+use super::super::error::WriteError;
+use super::super::frame;
+use super::super::pool::Pool;
+use super::super::tail::{self, Sizes};
+
+type Job = (Vec<u8>, i32);
+type Done = io::Result<(Vec<u8>, Sizes)>;
+
+/// The file as it grows.
+#[derive(Debug)]
+pub struct Output<W> {
+    writer: W,
+    level: i32,
+    pool: Pool<Job, Done>,
+    most_under_way: usize,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    sizes: Vec<Sizes>,
+}
+
+impl<W: Write> Output<W> {
+    pub fn new(writer: W, level: i32, threads: usize) -> Self {
+        Output {
+            writer,
+            level,
+            pool: Pool::new(threads, compress),
+            most_under_way: threads + 2,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            sizes: Vec::new(),
+        }
+    }
+
+    /// Takes the content of the next frame.
+    pub fn frame(&mut self, content: Vec<u8>) -> Result<(), WriteError> {
+        while self.pool.len() >= self.most_under_way {
+            self.write_oldest()?;
+        }
+        self.pool.push((content, self.level));
+        Ok(())
+    }
+
+    /// Writes everything that is under way, the digest and the seek table.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
+        while self.pool.len() > 0 {
+            self.write_oldest()?;
+        }
+        let digest = self.hasher.finalize().into();
+        self.sizes.push(tail::digest_sizes());
+        self.write(&tail::digest_frame(&digest))?;
+        let table = tail::seek_table(&self.sizes).ok_or_else(|| WriteError::Io {
+            bytes: self.bytes,
+            source: io::Error::new(io::ErrorKind::FileTooLarge, "more frames than a seek table can list"),
+        })?;
+        self.write(&table)?;
+        self.writer.flush().map_err(|source| WriteError::Io { bytes: self.bytes, source })
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn into_writer(self) -> W {
+        self.writer
+    }
+
+    fn write_oldest(&mut self) -> Result<(), WriteError> {
+        let Some(done) = self.pool.pop() else { return Ok(()) };
+        let (bytes, sizes) = done?.map_err(|source| WriteError::Compress { source })?;
+        self.hasher.update(&bytes);
+        self.sizes.push(sizes);
+        self.write(&bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.writer.write_all(bytes).map_err(|source| WriteError::Io { bytes: self.bytes, source })?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn compress((content, level): Job) -> Done {
+    let bytes = frame::compress(&content, level)?;
+    // Neither is longer than a frame of 2 MiB can be.
+    let sizes = Sizes { compressed: bytes.len() as u32, unpacked: content.len() as u32 };
+    Ok((bytes, sizes))
+}
