@@ -5,11 +5,12 @@ SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help setup test check
+.PHONY: help setup test check bench
 
 help:
 	@echo "make test    everything: format, lints, licences, unit and whole-path tests, the second reader, doc tests"
 	@echo "make check   format, lints and licences only"
+	@echo "make bench   measure export and import against tar and zstd, on a synthetic site"
 	@echo "make setup   only what the others need: a few Debian packages, and a Python environment under target/"
 
 setup:
@@ -20,3 +21,6 @@ test: check
 
 check: setup
 	@scripts/check.sh
+
+bench: setup
+	@scripts/bench.sh

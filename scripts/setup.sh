@@ -24,11 +24,13 @@ if [ ${#packages[@]} -gt 0 ]; then
   if [ "$(id -u)" -eq 0 ]; then
     echo "Installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    { apt-get update && $install; } >/dev/null </dev/null
+    # A list that can't be brought up to date is no reason to give up: the packages may be known.
+    apt-get update >/dev/null </dev/null || true
+    $install >/dev/null </dev/null
   elif [ -t 0 ]; then
     read -r -p "Missing: ${packages[*]}. Run 'sudo $install' now? [y/N] " answer
     case $answer in
-      [yY]*) sudo apt-get update && sudo $install ;;
+      [yY]*) sudo apt-get update || true; sudo $install ;;
       *) echo "Nothing was installed. Run 'sudo $install', then run this again." >&2; exit 1 ;;
     esac
   else

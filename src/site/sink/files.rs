@@ -62,7 +62,8 @@ impl FileWriter {
         let link = self.root.join(OsStr::from_bytes(key));
         let target = link.parent().unwrap_or(&self.root).join(OsStr::from_bytes(target));
         // Not to read a device, or more than there is to compare.
-        let may_be = std::fs::metadata(&target).is_ok_and(|found| found.is_file() && found.len() == content.len() as u64);
+        let may_be =
+            std::fs::metadata(&target).is_ok_and(|found| found.is_file() && found.len() == content.len() as u64);
         may_be && std::fs::read(&target).is_ok_and(|found| found == content)
     }
 
