@@ -11,4 +11,4 @@ pub mod sort;
 mod source;
 
 pub use sink::{Expected, Readback, SiteOwner, SiteSink, WriteSiteError};
-pub use source::{ReadOptions, ReadSiteError, Site, SiteSource};
+pub use source::{ReadOptions, ReadSiteError, Site, SiteSource, freshness};

@@ -1,5 +1,6 @@
 //! What can go wrong while a site is put in place.
 
+use crate::endpoint::{Class, Failure};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -163,5 +164,15 @@ fn advice(source: &io::Error) -> &'static str {
         }
         Some(Errno::IO) => "; the disk reports errors: look at the kernel's log before anything else",
         _ => "; put that right, then run this again",
+    }
+}
+
+impl From<InstallError> for Failure {
+    fn from(error: InstallError) -> Self {
+        let class = match &error {
+            InstallError::ServerRunning { .. } | InstallError::Living { .. } => Class::InUse,
+            _ => Class::Failed,
+        };
+        Failure::new(class, error)
     }
 }

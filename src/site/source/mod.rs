@@ -7,6 +7,7 @@
 mod body;
 mod error;
 mod files;
+mod fresh;
 mod messages;
 mod owners;
 mod queue;
@@ -18,6 +19,7 @@ mod tables;
 use std::path::PathBuf;
 
 pub use error::ReadSiteError;
+pub use fresh::freshness;
 pub use site::Site;
 
 use body::{BodyReader, Content};

@@ -1,0 +1,86 @@
+//! The exit codes. This enum is their documentation: `--help` and the manual print it.
+
+use std::fmt::Write as _;
+
+use ctdl_dump::endpoint::Class;
+
+/// How the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All that was asked for is done.
+    Complete = 0,
+    /// It could not be done; nothing was changed.
+    Failed = 1,
+    /// The command line can't be meant so.
+    Usage = 2,
+    /// What was to be read is not whole.
+    Damaged = 3,
+    /// The site changes, or may lack changes.
+    InUse = 4,
+    /// Done but for something that the output names.
+    LeftOut = 5,
+    /// The other end of a connection.
+    Peer = 6,
+    /// The answer of `diff`.
+    Differ = 7,
+    /// Ctrl-C, SIGTERM or SIGHUP.
+    Interrupted = 130,
+}
+
+impl ExitCode {
+    /// Every code, in order of its number.
+    pub const ALL: [ExitCode; 9] = [
+        ExitCode::Complete,
+        ExitCode::Failed,
+        ExitCode::Usage,
+        ExitCode::Damaged,
+        ExitCode::InUse,
+        ExitCode::LeftOut,
+        ExitCode::Peer,
+        ExitCode::Differ,
+        ExitCode::Interrupted,
+    ];
+
+    /// What the code says.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Complete => "done and complete",
+            ExitCode::Failed => "failed, nothing was changed",
+            ExitCode::Usage => "wrong usage",
+            ExitCode::Damaged => "the archive or site is damaged, truncated or not ours",
+            ExitCode::InUse => "the site is in use, or its tables can't be proved complete",
+            ExitCode::LeftOut => "done, but something that the output names was left out",
+            ExitCode::Peer => "the peer failed or refused",
+            ExitCode::Differ => "the two differ",
+            ExitCode::Interrupted => "interrupted",
+        }
+    }
+
+    /// The table of all codes, a line each.
+    pub fn table() -> String {
+        let mut table = String::from("Exit codes:\n");
+        for code in Self::ALL {
+            // Writing to a String can't fail.
+            let _ = writeln!(table, "  {:>3}  {}", code as u8, code.meaning());
+        }
+        table
+    }
+}
+
+impl From<Class> for ExitCode {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Failed => ExitCode::Failed,
+            Class::Damaged => ExitCode::Damaged,
+            Class::InUse => ExitCode::InUse,
+            Class::Interrupted => ExitCode::Interrupted,
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        std::process::ExitCode::from(code as u8)
+    }
+}

@@ -1,0 +1,69 @@
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks the work to stop and clean up, the second ends the program at once.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Whether a signal has come.
+#[derive(Debug)]
+pub struct Interrupt {
+    is_set: Arc<AtomicBool>,
+    /// Can be read from the first signal on, for ever: nobody reads it.
+    wake: UnixStream,
+}
+
+/// What a read or write ends with when a signal comes.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct InterruptedBySignal;
+
+impl Interrupt {
+    /// Begins to listen. Signals that whoever started the program wants ignored (`nohup`, a job in the background) stay ignored.
+    pub fn listen() -> io::Result<Self> {
+        let is_set = Arc::new(AtomicBool::new(false));
+        let (wake, write_end) = UnixStream::pair()?;
+        let ignored = ignored_signals();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
+            // Handlers run in this order: the second signal finds the flag set and acts as if there were no handler.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_set))?;
+            signal_hook::flag::register(signal, Arc::clone(&is_set))?;
+            signal_hook::low_level::pipe::register(signal, write_end.try_clone()?)?;
+        }
+        Ok(Interrupt { is_set, wake })
+    }
+
+    /// Whether a signal has come.
+    pub fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Relaxed)
+    }
+
+    /// Waits until `file` can be read or written (`wanted`), or fails with [`InterruptedBySignal`].
+    pub fn wait_for(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
+        loop {
+            if self.is_set() {
+                return Err(io::Error::other(InterruptedBySignal));
+            }
+            let mut files = [PollFd::new(file, wanted), PollFd::new(&self.wake, PollFlags::IN)];
+            match poll(&mut files, None) {
+                Ok(_) if !files[0].revents().is_empty() => return Ok(()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The set of signals that are ignored, bit 0 for signal 1. Only the kernel knows it without unsafe code: `/proc/self/status`.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
