@@ -285,6 +285,14 @@ pub enum TarError {
         /// Which field.
         field: &'static str,
     },
+    /// Another size than the body to which it belongs demands.
+    #[error("it has {found} bytes, but by its record's header it must have {expected}")]
+    Size {
+        /// The size in its tar header.
+        found: usize,
+        /// The size that it should have.
+        expected: usize,
+    },
     /// Too long.
     #[error("its tar header says that it has {bytes} bytes; no member has more than 65,536")]
     TooLong {

@@ -79,16 +79,22 @@ pub fn name(header: &TarHeader) -> String {
 }
 
 /// Fails unless the header is the one that a member of this name and size has.
-pub fn check_header(found: &TarHeader, expected_name: &str, content_bytes: usize) -> Result<(), TarError> {
-    let expected = header(expected_name, content_bytes);
-    let Some(byte) = found.iter().zip(expected).position(|(found, expected)| *found != expected) else {
+pub fn check_header(found: &TarHeader, expected_name: &str, expected_bytes: usize) -> Result<(), TarError> {
+    let expected = header(expected_name, expected_bytes);
+    if *found == expected {
         return Ok(());
-    };
-    let field = FIELDS.iter().find(|(_, end)| byte < *end).map_or("padding", |(field, _)| field);
-    if field == "name" {
-        return Err(TarError::Name { found: name(found), expected: expected_name.to_owned() });
     }
-    Err(TarError::Field { field })
+    let differs = |start: usize, end: usize| found[start..end] != expected[start..end];
+    let starts = std::iter::once(0).chain(FIELDS.iter().map(|(_, end)| *end));
+    let mut fields =
+        FIELDS.iter().zip(starts).filter(|((_, end), start)| differs(*start, *end)).map(|((field, _), _)| *field);
+    // Another field that differs makes the checksum differ too.
+    let field = fields.find(|field| *field != "checksum").unwrap_or("checksum");
+    match (field, content_bytes(found)) {
+        ("name", _) => Err(TarError::Name { found: name(found), expected: expected_name.to_owned() }),
+        ("size", Ok(found_bytes)) => Err(TarError::Size { found: found_bytes, expected: expected_bytes }),
+        _ => Err(TarError::Field { field }),
+    }
 }
 
 /// The content of a member that stands alone in a frame, with so many zeros behind it. Without a name any name will do.

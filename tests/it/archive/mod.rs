@@ -1,5 +1,8 @@
 //! The archive, written and read, whole and damaged.
 
+mod damage;
+mod forge;
+mod hostile;
 mod random;
 mod records;
 mod round_trip;
