@@ -5,9 +5,10 @@ SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help setup test check bench
+.PHONY: help setup demo test check bench
 
 help:
+	@echo "make demo    build ctdl-dump, and see a real site become one file, be verified, and become a site again"
 	@echo "make test    everything: format, lints, licences, unit and whole-path tests, the second reader, doc tests"
 	@echo "make check   format, lints and licences only"
 	@echo "make bench   measure export and import against tar and zstd, on a synthetic site"
@@ -15,6 +16,9 @@ help:
 
 setup:
 	@scripts/setup.sh
+
+demo: setup
+	@scripts/demo.sh
 
 test: check
 	@scripts/test.sh

@@ -4,5 +4,6 @@
 mod archive;
 mod fixtures;
 mod layers;
+mod readme;
 mod site;
 mod support;

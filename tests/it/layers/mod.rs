@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use source::{Source, sources};
 
+use crate::support::project;
+
 /// What each module of the library may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("record", &[]),
@@ -66,6 +68,18 @@ fn a_file_is_short_enough_to_be_read_in_one_go() {
     let long: Vec<_> = sources("src").into_iter().filter(|source| source.lines > MOST_LINES).collect();
     let named: Vec<_> = long.iter().map(|source| format!("{} has {}", source.path.display(), source.lines)).collect();
     assert!(long.is_empty(), "files of more than {MOST_LINES} lines; is there a room missing?\n{}", named.join("\n"));
+}
+
+#[test]
+fn every_file_has_its_line_in_the_design() {
+    let design = std::fs::read_to_string(project("DESIGN.md")).unwrap();
+    let lines = design.lines().filter_map(|line| line.strip_prefix("- `")?.split_once("`: "));
+    let described: BTreeSet<String> = lines.map(|(path, _)| path.into()).collect();
+    let files = sources("src");
+    let there: BTreeSet<String> = files.iter().map(|source| source.path.to_str().unwrap().into()).collect();
+    let missing: Vec<_> = there.difference(&described).collect();
+    let gone: Vec<_> = described.difference(&there).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "DESIGN.md lacks {missing:#?} and has, though not there, {gone:#?}");
 }
 
 #[test]

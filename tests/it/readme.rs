@@ -1,0 +1,152 @@
+//! The commands in README.md do what it says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::{project, unpack_site};
+
+/// A command of a `console` block, and the lines below it.
+struct Example {
+    line: usize,
+    command: String,
+    output: Vec<String>,
+}
+
+fn examples(readme: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut is_console = false;
+    for (line, text) in (1..).zip(readme.lines()) {
+        if text.starts_with("```") {
+            is_console = text == "```console";
+        } else if let Some(command) = text.strip_prefix("$ ").filter(|_| is_console) {
+            examples.push(Example { line, command: command.into(), output: Vec::new() });
+        } else if is_console {
+            examples.last_mut().expect("a console block begins with a command").output.push(text.into());
+        }
+    }
+    examples
+}
+
+/// A machine that has what the README speaks of: a site in /usr/local/citadel, a fresh one in /srv/citadel, and ssh, all below one folder.
+struct Machine {
+    folder: TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let folder = TempDir::with_prefix("ctdl-dump-readme-").unwrap();
+        for (name, place) in [("small", "usr/local/citadel"), ("fresh", "srv/citadel")] {
+            let place = folder.path().join(place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::rename(unpack_site(name).keep(), place).unwrap();
+        }
+        let programs = folder.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ctdl-dump"), programs.join("ctdl-dump")).unwrap();
+        let ssh = programs.join("ssh");
+        fs::write(&ssh, "#!/bin/sh\nshift\nexec \"$@\"\n").unwrap();
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.path().join("home")).unwrap();
+        Machine { folder }
+    }
+
+    /// Runs a command as if the folder were the root, and gives its exit code and all that it says.
+    fn run(&self, command: &str, last_code: i32) -> (i32, String) {
+        let root = self.folder.path();
+        let command = ["/usr/local/citadel", "/srv/citadel"]
+            .iter()
+            .fold(command.to_owned(), |command, path| command.replace(path, &format!("{}{path}", root.display())));
+        let path: Vec<PathBuf> = [root.join("programs")]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))
+            .collect();
+        let output = Command::new("bash")
+            .arg("-c")
+            .arg(format!("set -o pipefail; exec 2>&1; (exit {last_code}); {command}"))
+            .current_dir(root.join("home"))
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).replace(&root.display().to_string(), "");
+        (output.status.code().expect("not killed"), said)
+    }
+}
+
+/// Whether what was said is what the README shows, in which `…` stands for anything, alone in a line for any lines.
+fn is_as_shown(shown: &[&str], said: &[&str]) -> bool {
+    match (shown.split_first(), said.split_first()) {
+        (None, _) => said.is_empty(),
+        (Some((&"…", rest)), _) => (0..=said.len()).any(|skipped| is_as_shown(rest, &said[skipped..])),
+        (Some(_), None) => false,
+        (Some((shown, shown_rest)), Some((said, said_rest))) => {
+            is_line_as_shown(shown, said) && is_as_shown(shown_rest, said_rest)
+        }
+    }
+}
+
+fn is_line_as_shown(shown: &str, said: &str) -> bool {
+    match shown.split_once('…') {
+        None => shown == said,
+        Some((begin, rest)) => said.strip_prefix(begin).is_some_and(|said| {
+            said.char_indices().map(|(at, _)| at).chain([said.len()]).any(|at| is_line_as_shown(rest, &said[at..]))
+        }),
+    }
+}
+
+#[test]
+fn every_command_in_the_readme_works_as_shown() {
+    let machine = Machine::new();
+    let mut code = 0;
+    for Example { line, command, output } in examples(&fs::read_to_string(project("README.md")).unwrap()) {
+        let asks_for_code = command == "echo $?";
+        assert!(code == 0 || asks_for_code, "README.md:{line}: the command before it ended with {code}");
+        let (ended, said) = machine.run(&command, code);
+        code = if asks_for_code { 0 } else { ended };
+        let shown: Vec<&str> = output.iter().map(String::as_str).collect();
+        let said_lines: Vec<&str> = said.lines().collect();
+        let is_right = shown.is_empty() || is_as_shown(&shown, &said_lines);
+        assert!(is_right, "README.md:{line}: `{command}` is to say\n{}\nbut says\n{said}", output.join("\n"));
+        println!("$ {command}\n{said}");
+        assert!(code == 0 || !shown.is_empty(), "README.md:{line}: `{command}` ended with {code} and said\n{said}");
+    }
+    assert_eq!(code, 0, "of the last command");
+}
+
+#[test]
+fn the_files_and_make_targets_that_the_readme_names_are_there() {
+    let readme = fs::read_to_string(project("README.md")).unwrap();
+    let makefile = fs::read_to_string(project("Makefile")).unwrap();
+    for named in readme.lines().filter_map(|line| line.strip_prefix("make ")) {
+        let target = named.split_whitespace().next().unwrap();
+        assert!(makefile.contains(&format!("\n{target}:")), "no target {target} in the Makefile");
+    }
+    let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    for link in links.filter(|link| !link.contains("://")) {
+        assert!(project("").join(Path::new(link)).exists(), "README.md names {link}, which is not there");
+    }
+}
+
+#[test]
+fn the_readme_and_the_program_agree_on_the_exit_codes() {
+    let readme = fs::read_to_string(project("README.md")).unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_ctdl-dump")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, table) = help.split_once("Exit codes:\n").expect("the help has the exit codes");
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(readme.contains(&format!("| {code} | {meaning} |")), "README.md doesn't say: {code} {meaning}");
+    }
+}
+
+#[test]
+fn dots_stand_for_anything_in_what_is_shown() {
+    assert!(is_as_shown(&["a … c", "…", "z"], &["a bb c", "x", "y", "z"]));
+    assert!(is_as_shown(&["…"], &[]));
+    assert!(!is_as_shown(&["a … c"], &["a bb"]));
+    assert!(!is_as_shown(&["a"], &["a", "b"]));
+}
