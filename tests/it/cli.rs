@@ -133,3 +133,36 @@ fn a_difference_is_named_with_its_field() {
     assert_eq!(output.status.code(), Some(7), "{}", said(&output));
     assert!(printed(&output).contains("! file messages/hello: mtime"), "{}", printed(&output));
 }
+
+#[test]
+fn an_unknown_file_is_carried_if_small_and_else_named_with_code_5() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    std::fs::write(site.path().join("\u{8}"), "a banner under an odd name").unwrap();
+    std::fs::write(site.path().join("huge"), vec![b'x'; 2 << 20]).unwrap();
+    let output = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(said(&output).contains("left out: huge: "), "{}", said(&output));
+    let files = printed(&run(&[&"list", &archive, &"file"]));
+    assert!(files.contains("\\u{8}"), "{files}");
+    assert_eq!(run(&[&"verify", &archive]).status.code(), Some(0));
+}
+
+#[test]
+fn a_key_that_is_a_link_out_of_the_site_is_not_lost() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (key, elsewhere) = (site.path().join("keys/citadel.key"), work.path().join("real.key"));
+    let content = std::fs::read(&key).unwrap();
+    std::fs::rename(&key, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &key).unwrap();
+    let (archive, same, other) = (work.path().join("a.ctz"), work.path().join("same"), work.path().join("other"));
+    export(site.path(), &archive);
+    assert_eq!(run(&[&"import", &archive, &"--site", &same]).status.code(), Some(0));
+    assert_eq!(std::fs::read_link(same.join("keys/citadel.key")).unwrap(), elsewhere);
+    std::fs::remove_file(&elsewhere).unwrap();
+    let output = run(&[&"import", &archive, &"--site", &other]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("was a link to"), "{}", said(&output));
+    assert!(std::fs::symlink_metadata(other.join("keys/citadel.key")).unwrap().is_file());
+    assert_eq!(std::fs::read(other.join("keys/citadel.key")).unwrap(), content);
+}

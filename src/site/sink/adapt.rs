@@ -142,6 +142,9 @@ impl Adapter {
         header.fields.remove("target");
         header.fields.set_string("type", "file");
         header.fields.set_int("mode", 0o600);
+        // A link's owner says nothing of who may read what it leads to; the server must be able to read its key.
+        header.fields.remove("owner");
+        header.fields.remove("group");
     }
 
     /// A file of a site is never a program: the bits that lend its owner's rights are not taken over from an archive.

@@ -59,7 +59,11 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         json["archive_bytes"] = bytes.into();
         println!("{json}");
     }
-    Ok(report_left_out(&summary, context))
+    match report_left_out(&summary, context) {
+        // Nothing is lost of what is a site's, but somebody may miss it: whoever runs this must look.
+        ExitCode::Complete if !summary.left_out.is_empty() => Ok(ExitCode::LeftOut),
+        code => Ok(code),
+    }
 }
 
 fn write<W: Write>(
