@@ -1,372 +1,568 @@
 #!/usr/bin/env python3
-"""A second, independent reader of .ctz archives, written to be read. It follows archive.md and record.md of this directory.
+"""A second reader of .ctz archives, written from record.md and archive.md to be read beside them.
 
-    ctz.py verify FILE         check every byte; prints counts and the site digest
-    ctz.py list FILE [KIND]    a line for each record
-    ctz.py digest FILE         the site digest, recomputed from the records
+    ctz.py verify FILE        check everything that a reader must check; print what is in it
+    ctz.py list FILE [KIND]   print kind, key, length and digest of every record, while checking
+    ctz.py digest FILE        check everything; print the site digest
 
-Needs Python 3.11 and the packages zstandard, cbor2 and blake3. Exit codes: 0 whole, 2 wrong usage, 3 damaged."""
+Needs Python 3.11 and the packages zstandard, cbor2 and blake3. Exit codes: 0 right, 2 usage, 3 damaged or no archive.
+Section numbers are those of archive.md, or of record.md where it says R.
+"""
 
-import io
-import mmap
 import struct
 import sys
+from io import BytesIO
 
 import cbor2
 import zstandard
 from blake3 import blake3
 
-KINDS = ("config . . floor user room list visit use directory openid euid usernumber fulltext table message file log "
-         "loss omitted").split()
-KIND_NUMBER = {name: number for number, name in enumerate(KINDS, 1) if name != "."}
-NOT_OF_THE_SITE = ("loss", "omitted")
-BINARY_FIELDS = ("raw", "raw_metadata")
-
-SEGMENT, INLINE, HEADERS, KEY = 65_536, 4_096, 65_536, 4_352
-FRAME = 2 << 20
-GROUP_BLOCKS, GROUP_BYTES = 16, 8 << 20
-BLOCK_LEAST_RECORDS, BLOCK_MOST_BODY, BLOCK_MOST_ENTRIES, BOUNDARY_BITS = 32, 8 << 20, 48 * 1024, 7
-DIGEST_MAGIC, SEEK_MAGIC, SEEK_FOOTER, ZSTD_MAGIC = 0x184D2A50, 0x184D2A5E, 0x8F92EAB1, 0xFD2FB528
+FRAME = 2_097_152
+SMALL = 65_536  # the most that a member, a header or a part of the manifest has
 
 
-class Damaged(Exception):
-    pass
+class Bad(Exception):
+    """What is wrong with an archive."""
 
 
-def demand(condition, what):
+def demand(condition, problem):
     if not condition:
-        raise Damaged(what)
+        raise Bad(problem)
+
+
+# R2, R5: number in canonical order, parts of the key, fields ("?" behind the type: optional), body ("-" never, "?" maybe, "+" always)
+
+EP = {"ep_mode": "s32", "ep_value": "s32"}
+FILE_TIME = {"mode": "u16", "mtime": "s64", "mtime_ns": "u30"}
+OWNERS = {"owner": "owner?", "group": "owner?"}
+RAW = {"raw": "binary4096?"}
+KINDS = {
+    "config": (1, ["name"], {}, "+"),
+    "floor": (4, ["s32"], {"flags": "u16", "name": "text256", "ref_count": "s32", **EP, **RAW}, "-"),
+    "user": (5, ["name"], {
+        "version": "s32", "uid": "u32", "password": "text32", "flags": "u32", "timescalled": "s64", "posted": "s64",
+        "axlevel": "u8", "usernum": "s64", "lastcall": "s64", "userpurge": "s32", "fullname": "text64",
+        "msgnum_bio": "s64", "msgnum_pic": "s64", "emailaddrs": "text512", "msgnum_inboxrules": "s64",
+        "lastproc_inboxrules": "s64", **RAW}, "-"),
+    "room": (6, ["name"], {
+        "name": "text128", "passwd": "text10", "roomaide": "s64", "highest": "s64", "gen": "s64", "flags": "u32",
+        "flags2": "u32", "dirname": "text15", "msgnum_info": "s64", "msgnum_pic": "s64", "floor": "s8", "mtime": "s64",
+        **EP, "number": "s64", "order": "s8", "defaultview": "s32", **RAW}, "?"),
+    "list": (7, ["s64"], {}, "+"),
+    "visit": (8, ["s64", "s64", "s64"], {
+        "lastseen": "s64", "flags": "u32", "seen": "text4096", "answered": "text4096", "view": "s32", **RAW}, "-"),
+    "use": (9, ["s32"], {"time": "s64", **RAW}, "-"),
+    "directory": (10, ["name"], {"user": "text4096", **RAW}, "-"),
+    "openid": (11, ["name"], {"usernum": "s64", **RAW}, "-"),
+    "euid": (12, ["s64", "name"], {"msgnum": "s64", **RAW}, "-"),
+    "usernumber": (13, ["s64"], {"user": "text4096", **RAW}, "-"),
+    "fulltext": (14, ["s32"], {}, "+"),
+    "table": (15, ["u8", "name"], {}, "+"),
+    "message": (16, ["s64"], {
+        "entry": "u32?", "big": "u32?", "refcount": "s32?", "content_type": "text64?", "rfc822_length": "s64?",
+        "raw_metadata": "binary4096?"}, "?"),
+    "file": (17, ["name"], {
+        "type": "text9", **{name: type + "?" for name, type in FILE_TIME.items()}, **OWNERS, "target": "text4352?"}, "?"),
+    "log": (18, ["name"], {**FILE_TIME, **OWNERS}, "+"),
+    "loss": (19, ["name"], {"why": "text4096"}, "-"),
+    "omitted": (20, ["name"], {"why": "text4096"}, "-"),
+}
+
+
+# 2, 9: frames
+
+
+def frames(file):
+    """Every frame of the file, unpacked, with its offset. Ends when digest, seek table and end of the file are right."""
+    hasher, sizes, offset = blake3(), [], 0
+
+    def take(count):
+        taken = file.read(count)
+        demand(len(taken) == count, f"the archive is cut short after {file.tell()} bytes")
+        return taken
+
+    while (magic := take(4)) == b"\x28\xb5\x2f\xfd":
+        packed = bytearray(magic + take(1))
+        descriptor = packed[4]
+        single = descriptor & 0x20
+        demand(descriptor & 4, f"frame at byte {offset}: no checksum")
+        demand(not descriptor & 0b1011, f"frame at byte {offset}: a dictionary or a reserved bit")
+        if not single:
+            packed += take(1)
+            base = 1 << 10 + (packed[5] >> 3)
+            demand(base + base // 8 * (packed[5] & 7) <= FRAME, f"frame at byte {offset}: too large a window")
+        width = [1 if single else 0, 2, 4, 8][descriptor >> 6]
+        demand(width, f"frame at byte {offset}: no size of its content")
+        packed += take(width)
+        size = int.from_bytes(packed[-width:], "little") + (256 if width == 2 else 0)
+        demand(1 <= size <= FRAME, f"frame at byte {offset}: would unpack to {size} bytes")
+        last = False
+        while not last:
+            packed += take(3)
+            head = int.from_bytes(packed[-3:], "little")
+            last, sort, length = head & 1, head >> 1 & 3, head >> 3
+            demand(sort != 3 and length <= 131_072, f"frame at byte {offset}: a block that can't be")
+            packed += take(1 if sort == 1 else length)
+            demand(len(packed) <= FRAME + 65_536, f"frame at byte {offset}: too long")
+        packed += take(4)
+        try:
+            content = zstandard.ZstdDecompressor().decompress(bytes(packed), max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise Bad(f"frame at byte {offset}: {error}")
+        demand(len(content) == size, f"frame at byte {offset}: unpacks to less than its header says")
+        hasher.update(packed)
+        sizes.append((len(packed), size))
+        yield offset, content
+        offset += len(packed)
+
+    demand(offset > 0, "this is no ctdl-dump archive, or its beginning is damaged")
+    demand(magic + take(4) == struct.pack("<II", 0x184D2A50, 32), f"byte {offset}: neither a frame nor the digest")
+    demand(take(32) == hasher.digest(), f"the digest of the file at byte {offset} is not that of the bytes before it")
+    table = b"".join(struct.pack("<II", *line) for line in sizes + [(40, 0)])
+    table += struct.pack("<IBI", len(sizes) + 1, 0, 0x8F92EAB1)
+    table = struct.pack("<II", 0x184D2A5E, len(table)) + table
+    demand(take(len(table)) == table, "the seek table is not that of the frames")
+    demand(file.read(1) == b"", f"bytes follow the end of the archive, which is at byte {offset + 40 + len(table)}")
+
+
+# 3: the tar
+
+
+def tar_header(name, size):
+    header = bytearray(512)
+    header[:len(name)] = name.encode()
+    header[100:157] = b"0000644\0" b"0000000\0" b"0000000\0" + b"%011o\0" % size + b"00000000000\0" + b" " * 8 + b"0"
+    header[257:265] = b"ustar\0" b"00"
+    header[148:156] = b"%07o\0" % sum(header)
+    return bytes(header)
+
+
+class Member:
+    def __init__(self, raw, size, position, alone):
+        self.raw, self.content, self.position, self.alone = raw, raw[512:512 + size], position, alone
+        self.where = f"member {raw[:100].rstrip(bytes(1)).decode('ascii', 'backslashreplace')} (position {position})"
+
+    def check(self, name, alone):
+        demand(self.alone == alone, f"{self.where}: it must {'' if alone else 'not '}stand alone in its frame")
+        demand(self.raw[:512] == tar_header(name, len(self.content)), f"{self.where}: not the tar header of {name}")
+        end = bytes(1024 if name == "manifest.cbor" else 0)
+        padding = bytes(-len(self.content) % 512) + end
+        demand(self.raw[512 + len(self.content):] == padding, f"{self.where}: wrong padding, or more in its frame")
+        return self.content
+
+
+def member_size(header):
+    digits = header[124:135]
+    demand(digits.isdigit() and not set(digits) & set(b"89"), "a size in a tar header that is no octal number")
+    demand(int(digits, 8) <= SMALL, f"a member of {int(digits, 8)} bytes")
+    return int(digits, 8)
+
+
+def members(all_frames):
+    """Every member, and whether it stands alone in its frame. Checks where frames are cut."""
+    position, data, data_frame = 0, b"", FRAME
+    for number, (offset, content) in enumerate(all_frames):
+        if number == 0 or content.startswith((b"manifest/", b"manifest.cbor\0")):
+            demand(not data, f"frame at byte {offset}: begins in the middle of a member")
+            demand(len(content) >= 1024, f"frame at byte {offset}: too short for a member")
+            yield Member(content, member_size(content), position, True)
+            position, data_frame = position + len(content) if number else 0, FRAME
+            continue
+        demand(data_frame == FRAME, f"frame at byte {offset}: data, though the frame before it is shorter than 2 MiB")
+        data_frame = len(content)
+        data += content
+        start = 0
+        while start + 512 <= len(data):
+            size = member_size(data[start:start + 512])
+            end = start + 512 + size + -size % 512
+            if end > len(data):
+                break
+            yield Member(data[start:end], size, position, False)
+            position += end - start
+            start = end
+        data = data[start:]
+    demand(not data, "the archive ends in the middle of a member")
+
+
+# R4: CBOR, and headers
 
 
 def encode(value):
     return cbor2.dumps(value, canonical=True)
 
 
-def decode_one(stream, what):
-    """One CBOR item, which must be encoded in the one deterministic way."""
-    start = stream.tell()
+def decode(data, what):
+    """The first item of `data` and its length. Only the deterministic encoding and the types of R4 get through."""
+    def check(value):
+        if isinstance(value, list):
+            return all(map(check, value))
+        if isinstance(value, dict):
+            return all(type(key) is str for key in value) and all(map(check, value.values()))
+        return value is None or type(value) in (bytes, str) or type(value) is int and -2**63 <= value < 2**63
+
     try:
-        value = cbor2.CBORDecoder(stream).decode()
+        value = cbor2.CBORDecoder(BytesIO(data)).decode()
+        demand(check(value), f"{what}: a CBOR type that the format doesn't use")
+        encoded = encode(value)
+    except Bad:
+        raise
     except Exception as error:
-        raise Damaged(f"{what}: no CBOR: {error}") from None
-    end = stream.tell()
-    stream.seek(start)
-    demand(stream.read(end - start) == encode(value), f"{what}: not the deterministic encoding")
+        raise Bad(f"{what}: {error}")
+    demand(data.startswith(encoded), f"{what}: not in the deterministic encoding")
+    return value, len(encoded)
+
+
+def decode_one(data, what):
+    value, length = decode(data, what)
+    demand(length == len(data), f"{what}: bytes behind its end")
     return value
 
 
-def decode_all(data, what):
-    stream = io.BytesIO(data)
-    value = decode_one(stream, what)
-    demand(stream.tell() == len(data), f"{what}: bytes after its end")
-    return value
-
-
-def is_utf8(value):
+def name_bytes(value, what):
+    """The bytes of a string that may be no UTF-8."""
+    if type(value) is str:
+        return value.encode()
+    demand(type(value) is bytes, f"{what}: no string")
     try:
-        value.decode("utf-8")
-        return True
+        value.decode()
     except UnicodeDecodeError:
-        return False
+        return value
+    raise Bad(f"{what}: a byte string that should be text")
 
 
-def check_string(value, what):
-    """A string is text if it is UTF-8, and bytes only if it isn't."""
-    demand(isinstance(value, str) or isinstance(value, bytes) and not is_utf8(value), f"{what}: a string in the wrong form")
+def fits(value, type_name, what):
+    """Whether a value is of a type of R5."""
+    sort, bits = type_name.rstrip("0123456789"), int("0" + type_name.lstrip("abcdefghijklmnopqrstuvwxyz"))
+    match sort:
+        case "s":
+            return type(value) is int and -2**(bits - 1) <= value < 2**(bits - 1)
+        case "u":
+            return type(value) is int and 0 <= value < 2**bits
+        case "text":
+            return len(name_bytes(value, what)) <= bits
+        case "name":
+            return name_bytes(value, what) is not None
+        case "binary":
+            return type(value) is bytes and len(value) <= bits
+        case "owner":
+            return (type(value) is list and len(value) == 2 and fits(value[0], "u32", what)
+                    and type(value[1]) is str)
 
 
-def raw(value):
-    return value.encode("utf-8") if isinstance(value, str) else value
+class Header:
+    """A header that is right, with its parts."""
+
+    def __init__(self, header, what):
+        demand(type(header) is dict and {"key", "kind", "fields"} <= set(header), f"{what}: lacks key, kind or fields")
+        demand(set(header) <= {"key", "body", "kind", "fields", "residue"}, f"{what}: has an unknown entry")
+        self.kind, self.key, self.fields = header["kind"], header["key"], header["fields"]
+        demand(type(self.kind) is str and self.kind in KINDS, f"{what}: unknown kind {self.kind!r}")
+        what = f"{what}: {self.kind} record {show(self.key)}"
+        number, key_types, field_types, body_rule = KINDS[self.kind]
+
+        parts = self.key if type(self.key) is list else [self.key]
+        demand(type(self.key) is not list or len(parts) > 1, f"{what}: an array of one part as key")
+        demand(len(parts) == len(key_types) and all(map(fits, parts, key_types, [what] * 3)), f"{what}: wrong key")
+        self.parts = [part if type(part) is int else name_bytes(part, what) for part in parts]
+        self.key_size = sum(8 if type(part) is int else len(part) for part in self.parts)
+        demand(self.key_size <= 4352, f"{what}: too long a key")
+        self.order = (number, self.parts)
+
+        demand(type(self.fields) is dict, f"{what}: no fields")
+        for name, value in self.fields.items():
+            demand(name in field_types, f"{what}: unknown field {name}")
+            demand(fits(value, field_types[name].rstrip("?"), what), f"{what}: field {name} is out of its range")
+        if "raw" in self.fields:
+            demand(len(self.fields) == 1 and "residue" not in header, f"{what}: more beside raw")
+        else:
+            missing = [name for name, type in field_types.items() if name not in self.fields and type[-1] != "?"]
+            demand(not missing, f"{what}: lacks {missing}")
+        if "residue" in header:
+            check_residue(header["residue"], what)
+
+        body = header.get("body")
+        demand("body" not in header or type(body) in (int, bytes), f"{what}: no body")
+        self.inline = body if type(body) is bytes else b""
+        self.stored = body if type(body) is int else 0
+        self.length = None if body is None else self.stored or len(self.inline)
+        demand(len(self.inline) <= 4096 and (type(body) is not int or body > 4096), f"{what}: its body is in the wrong place")
+        demand(body_rule != "-" or body is None, f"{what}: has a body")
+        demand(body_rule != "+" or body is not None, f"{what}: has no body")
+        self.check_kind(what)
+
+    def check_kind(self, what):
+        has = self.fields.keys()
+        match self.kind:
+            case "room" | "list" | "fulltext":
+                demand((self.length or 0) % 8 == 0, f"{what}: its body is no list of numbers")
+            case "message":
+                lengths = [self.fields[name] for name in ("entry", "big") if name in has]
+                demand(self.parts[0] > 0, f"{what}: its number is not above 0")
+                demand(self.length == (sum(lengths) if lengths else None), f"{what}: its parts are not its body")
+                metadata = has & {"refcount", "content_type", "rfc822_length"}
+                demand(len(metadata) in (0, 3) and not (metadata and "raw_metadata" in has), f"{what}: wrong metadata")
+                demand(has, f"{what}: nothing in it")
+            case "file":
+                form = (self.fields["type"], "target" in has, self.length is not None)
+                demand(form in [("file", False, True), ("directory", False, False), ("link", True, False),
+                                ("link", True, True)], f"{what}: type, target and body don't fit together")
 
 
-def sort_key(kind, key):
-    """Canonical order: kinds by their numbers, then part for part, numbers by value and before names, names by bytes."""
-    parts = key if isinstance(key, list) else [key]
-    return KIND_NUMBER[kind], [(0, part, b"") if isinstance(part, int) else (1, 0, raw(part)) for part in parts]
+def check_residue(residue, what):
+    demand(type(residue) is dict and residue, f"{what}: an empty residue")
+    for name, value in residue.items():
+        match name:
+            case "length":
+                demand(fits(value, "u32", what), f"{what}: wrong length in its residue")
+            case "uncompressed":
+                demand(value == 1, f"{what}: wrong value in its residue")
+            case "patches":
+                demand(type(value) is list and value, f"{what}: no patches in its residue")
+                end = -1
+                for patch in value:
+                    right = type(patch) is list and len(patch) == 2 and fits(patch[0], "u32", what)
+                    right = right and patch[0] > end and type(patch[1]) is bytes and patch[1]
+                    demand(right, f"{what}: a patch that is wrong, or not behind the one before")
+                    end = patch[0] + len(patch[1])
+            case _:
+                raise Bad(f"{what}: unknown entry in its residue")
 
 
-def key_size(key):
-    return sum(8 if isinstance(part, int) else len(raw(part)) for part in (key if isinstance(key, list) else [key]))
+def show(key):
+    """A key for people; parts are separated by a slash, what can't be printed is escaped."""
+    parts = key if type(key) is list else [key]
+    texts = [part.decode(errors="backslashreplace") if type(part) is bytes else str(part) for part in parts]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in "/".join(texts))
 
 
-class Archive:
-    """The bytes of the file, its frames one after the other, and what must stand at the end."""
-
-    def __init__(self, data):
-        self.data, self.at, self.seek_lines = data, 0, []
-
-    def next_frame(self):
-        """The content of the next zstd frame. Its length is found by walking its blocks, never taken from anybody's word."""
-        data, start = self.data, self.at
-        demand(len(data) - start >= 4 and struct.unpack_from("<I", data, start)[0] == ZSTD_MAGIC,
-               f"byte {start}: no zstd frame where one is expected; the archive is cut short, damaged or not ours")
-        try:
-            size = zstandard.get_frame_parameters(data[start:start + 18])
-            demand(0 < size.content_size <= FRAME, f"byte {start}: a frame of {size.content_size} bytes")
-            demand(size.has_checksum, f"byte {start}: a frame without checksum")
-            end = start + zstandard.frame_header_size(data[start:start + 18])
-            last = False
-            while not last:
-                head = int.from_bytes(data[end:end + 3], "little")
-                last, block_type, length = head & 1, head >> 1 & 3, head >> 3
-                end += 3 + (1 if block_type == 1 else length)
-                demand(end + 4 <= len(data), f"byte {start}: the archive is cut short inside a frame")
-            end += 4
-            content = zstandard.ZstdDecompressor().decompress(data[start:end])
-        except zstandard.ZstdError as error:
-            raise Damaged(f"byte {start}: {error}") from None
-        demand(len(content) == size.content_size, f"byte {start}: a frame of another size than it says")
-        self.at = end
-        self.seek_lines.append((end - start, len(content)))
-        return content
-
-    def check_end(self):
-        """Behind the last frame: the digest of all bytes so far, the seek table that the frames demand, and nothing else."""
-        digest = blake3(self.data[:self.at]).digest()
-        end = struct.pack("<II", DIGEST_MAGIC, 32) + digest
-        lines = self.seek_lines + [(len(end), 0)]
-        table = b"".join(struct.pack("<II", *line) for line in lines) + struct.pack("<IBI", len(lines), 0, SEEK_FOOTER)
-        end += struct.pack("<II", SEEK_MAGIC, len(table)) + table
-        demand(self.data[self.at:self.at + 40] == end[:40], f"byte {self.at}: the digest of the file is another")
-        demand(self.data[self.at:] == end, f"byte {self.at + 40}: the seek table is another, or bytes follow it")
-
-
-class Members:
-    """The tar inside the frames. Only one form of header is allowed, so the expected one is built and compared."""
-
-    def __init__(self, archive):
-        self.archive, self.buffer, self.offset = archive, b"", 0
-
-    def read(self, count):
-        while len(self.buffer) < count:
-            self.buffer += self.archive.next_frame()
-        taken, self.buffer = self.buffer[:count], self.buffer[count:]
-        self.offset += count
-        return taken
-
-    def next(self):
-        header = self.read(512)
-        name = header[:100].rstrip(b"\0").decode("ascii", "replace")
-        try:
-            size = int(header[124:135], 8)
-        except ValueError:
-            raise Damaged(f"stream byte {self.offset - 512}: no tar header") from None
-        demand(size <= SEGMENT, f"{name}: a member of {size} bytes")
-        demand(header == tar_header(name, size), f"{name}: a tar header of another form")
-        content = self.read(size)
-        demand(not any(self.read(-size % 512)), f"{name}: padding that is not zeros")
-        return name, content
-
-    def demand_frame_end(self, what):
-        demand(not self.buffer, f"{what}: does not stand alone in its frame")
-
-
-def tar_header(name, size):
-    header = bytearray(512)
-    header[:len(name)] = name.encode("ascii", "replace")
-    for at, text in ((100, b"0000644\0"), (108, b"0000000\0"), (116, b"0000000\0"), (124, b"%011o\0" % size),
-                     (136, b"00000000000\0"), (148, b" " * 8), (156, b"0"), (257, b"ustar\x0000")):
-        header[at:at + len(text)] = text
-    header[148:156] = b"%07o\0" % sum(header)
-    return bytes(header)
-
-
-def member_stem(kind, key):
-    """The name of a member, from its first record: readable, cut, and unique by a hash where the key has a name."""
-    name, has_name = "", False
-    for part in key if isinstance(key, list) else [key]:
+def stem(header):
+    """3: <kind>/<name> of a member that begins with this header."""
+    name = ""
+    for part in header.parts:
         name += "_" if name else ""
-        if isinstance(part, int):
+        if type(part) is int:
             name += f"-{-part:019}" if part < 0 else f"{part:020}"
             continue
-        has_name = True
-        for index, byte in enumerate(raw(part)):
-            plain = chr(byte) if byte < 128 and (chr(byte).isalnum() or byte in b"_-" or byte == 46 and index) else f"%{byte:02X}"
-            if len(name) + len(plain) > 55:
+        for index, byte in enumerate(part):
+            character = chr(byte)
+            plain = character.isascii() and character.isalnum() or character in "_-" or character == "." and index > 0
+            character = character if plain else f"%{byte:02X}"
+            if len(name + character) > 55:
                 break
-            name += plain
-    return f"{kind}/{name}" + (f"-{blake3(encode(key)).hexdigest()[:16]}" if has_name else "")
+            name += character
+    if any(type(part) is bytes for part in header.parts):
+        name += "-" + blake3(encode(header.key)).hexdigest()[:16]
+    return f"{header.kind}/{name}"
 
 
-def check_header(header):
-    """What every header has. Returns kind, key, the length of the body (None without one) and the inline body (None if it follows)."""
-    demand(isinstance(header, dict) and set(header) - {"residue", "body"} == {"key", "kind", "fields"}, "a header with other entries")
-    kind, key, body = header["kind"], header["key"], header.get("body")
-    demand(kind in KIND_NUMBER, f"unknown kind {kind!r}")
-    for part in key if isinstance(key, list) else [key]:
-        isinstance(part, int) or check_string(part, f"{kind} key")
-    demand(key_size(key) <= KEY, f"{kind}: a key of {key_size(key)} bytes")
-    for name, value in header["fields"].items():
-        if isinstance(value, bytes) and name not in BINARY_FIELDS:
-            check_string(value, f"{kind} {key}: field {name}")
-    if isinstance(body, bytes):
-        demand(len(body) <= INLINE, f"{kind} {key}: an inline body of {len(body)} bytes")
-        return kind, key, len(body), body
-    demand(body is None or isinstance(body, int) and body > INLINE, f"{kind} {key}: a body that belongs into its header")
-    return kind, key, body, None
+# 4 to 8: what stands where
 
 
-class Cutter:
-    """Where blocks end, decided by the records of the block alone."""
-
-    def __init__(self):
-        self.records = self.body = self.entries = 0
-        self.ends = False
-
-    def begins_block(self, kind, key, body):
-        entry = key_size(key) + 96
-        begins = self.ends or (self.records > 0 and self.entries + entry > BLOCK_MOST_ENTRIES)
-        if begins:
-            self.records = self.body = self.entries = 0
-        self.records, self.body, self.entries = self.records + 1, self.body + body, self.entries + entry
-        low = int.from_bytes(blake3(encode([kind, key])).digest()[:4], "little")
-        self.ends = self.body >= BLOCK_MOST_BODY or self.records >= BLOCK_LEAST_RECORDS and low % (1 << BOUNDARY_BITS) == 0
-        return begins
+def check_site(content):
+    site = decode_one(content, "site.cbor")
+    demand(type(site) is dict and site.get("format") == 1, "site.cbor: of another format version")
+    entries = {"fqdn", "node", "root", "tool", "format", "layout", "release", "without", "snapshot"}
+    demand(set(site) == entries, "site.cbor: not its entries")
+    name_bytes(site["fqdn"], "site.cbor"), name_bytes(site["node"], "site.cbor")
+    root, layout, snapshot = site["root"], site["layout"], site["snapshot"]
+    right = (
+        type(root) is list and len(root) == 3 and fits(root[0], "u16", "root")
+        and all(owner is None or fits(owner, "owner", "root") for owner in root[1:])
+        and type(site["tool"]) is str and type(site["release"]) is int
+        and type(layout) is dict and set(layout) == {"order", "word_bytes"}
+        and layout["order"] in ("little", "big") and layout["word_bytes"] in (4, 8)
+        and type(site["without"]) is list and all(type(what) is str for what in site["without"])
+        and type(snapshot) is dict and set(snapshot) == {"proof", "taken", "method"}
+        and type(snapshot["proof"]) is str and type(snapshot["method"]) is str and type(snapshot["taken"]) is int)
+    demand(right, "site.cbor: an entry is not what it should be")
 
 
 class Block:
-    def __init__(self, position):
-        self.position, self.hasher, self.bytes, self.identities, self.storages = position, blake3(), 0, [], []
+    """6, 7: one block as it grows."""
 
-    def take(self, name, content):
-        data = tar_header(name, len(content)) + content + bytes(-len(content) % 512)
-        self.hasher.update(data)
-        self.bytes += len(data)
+    def __init__(self, first, position):
+        self.first, self.position = first, position
+        self.bytes, self.hasher = 0, blake3()
+        self.records, self.bodies, self.entries = 0, 0, 0
+        self.identities, self.storages = [], []
+        self.is_full = self.is_closed = False
+
+    def ends_before(self, header):
+        return self.is_full or self.entries + header.key_size + 96 > 49_152
+
+    def count(self, header):
+        self.records += 1
+        self.bodies += header.length or 0
+        self.entries += header.key_size + 96
+        boundary = blake3(encode([header.kind, header.key])).digest()[0] & 0x7F == 0
+        self.is_full = self.bodies >= 8_388_608 or self.records >= 32 and boundary
+
+    def add(self, raw):
+        self.bytes += len(raw)
+        self.hasher.update(raw)
 
     def segment(self):
+        """The manifest segment, and the digest of its identity part."""
         identity = encode(self.identities)
         storage = encode({"block": self.hasher.digest(), "bytes": self.bytes, "records": self.storages})
-        return blake3(identity).digest(), encode([identity, storage])
+        return encode([identity, storage]), blake3(identity).digest()
 
 
-def verify(data, see=lambda kind, key, length: None):
-    """Checks everything. Calls `see` for each record and returns the root of the manifest."""
-    archive = Archive(data)
-    members = Members(archive)
-    name, site = members.next()
-    demand(name == "site.cbor", f"begins with {name}, not with site.cbor")
-    members.demand_frame_end("site.cbor")
-    info = decode_all(site, "site.cbor")
-    demand(isinstance(info, dict) and info.get("format") == 1, "site.cbor: another format version")
-    start = members.offset
-    cutter, last, block, waiting, waiting_bytes, index, counts = Cutter(), None, None, [], 0, [], {}
-    site_hasher = blake3(derive_key_context="ctdl-dump site digest v1")
-    segments = 0
-    name, content = members.next()
-    while not name.startswith("manifest"):
-        # One member of headers, and the segments of the last one's body.
-        stream, first, headers = io.BytesIO(content), None, []
-        while stream.tell() < len(content):
-            offset = stream.tell()
-            header = decode_one(stream, name)
-            headers.append((offset, stream.tell() - offset, header))
-        demand(headers, f"{name}: a member without headers")
-        position = members.offset - start - 512 - len(content) - (-len(content) % 512)
-        for offset, length, header in headers:
-            kind, key, body, inline = check_header(header)
-            demand(length <= HEADERS, f"{kind} {key}: a header of {length} bytes")
-            order = sort_key(kind, key)
-            demand(last is None or last < order, f"{kind} {key}: not in canonical order")
-            last = order
-            begins = cutter.begins_block(kind, key, body or 0)
-            if first is None:
-                first = member_stem(kind, key)
-                demand(name == first + ".cbor", f"{name}: should be called {first}.cbor")
-                demand(begins or block is not None or not segments, f"{name}: a manifest group inside a block")
-                if begins and block is not None:
-                    waiting.append((block, *block.segment()))
-                    waiting_bytes += block.bytes
-                    demand(len(waiting) < GROUP_BLOCKS and waiting_bytes < GROUP_BYTES, f"{name}: a manifest group is missing before it")
-                    block = None
-                if block is None:
-                    block = Block(position)
-                member_offset = block.bytes + 512
-                block.take(name, content)
+class Archive:
+    """All members in their order, each held against what those before it demand."""
+
+    def __init__(self, file):
+        self.row = members(frames(file))
+        self.kinds, self.site_hasher = {}, blake3(derive_key_context="ctdl-dump site digest v1")
+        self.last = None  # header of the record before
+        self.room = 0  # how many bytes could have been added to the member of headers before
+        self.block = None  # the last block that began
+        self.waiting = []  # blocks whose manifest segments have not come
+        self.index = []  # an entry for each manifest segment that came
+        self.step()
+        self.site = self.member.check("site.cbor", True)
+        check_site(self.site)
+        self.step()
+
+    def step(self):
+        self.member = next(self.row, None)
+        demand(self.member, "the archive ends without its final manifest")
+
+    def records(self):
+        """Every record, as (header, identity digest). Behind the last, `root` is there and everything was found right."""
+        while not self.member.alone or self.data_follows_group():
+            yield from self.records_of_member()
+        self.root = self.check_tail()
+
+    # 5: members of records
+
+    def records_of_member(self):
+        member, offset = self.member, 0
+        content, name, start = member.content, None, 0
+        demand(content, f"{member.where}: empty")
+        while offset < len(content):
+            value, length = decode(content[offset:], member.where)
+            header = Header(value, member.where)
+            what = f"{member.where}: {header.kind} record {show(header.key)}"
+            demand(self.last is None or self.last.order < header.order, f"{what}: out of order, or twice")
+            begins_block = self.block is None or self.block.ends_before(header)
+            if offset == 0:
+                name = stem(header)
+                member.check(f"{name}.cbor", False)
+                self.begin_member(header, length, begins_block, what)
+                start = self.block.bytes
+                self.block.add(member.raw)
             else:
-                demand(not begins, f"{kind} {key}: a block begins inside {name}")
-            hasher = blake3(derive_key_context="ctdl-dump record identity v1")
-            hasher.update(encode([kind, key, header["fields"], body]))
-            hasher.update(inline or b"")
-            stored = 0
-            if body is not None and inline is None:
-                demand(offset + length == len(content), f"{name}: headers after one whose body follows")
-                for number in range(-(-body // SEGMENT)):
-                    segment_name, segment = members.next()
-                    wanted = min(SEGMENT, body - stored)
-                    demand((segment_name, len(segment)) == (f"{first}.{number:06}", wanted), f"{segment_name}: not the expected segment")
-                    hasher.update(segment)
-                    block.take(segment_name, segment)
-                    stored += len(segment)
-            block.identities.append([kind, key, body, hasher.digest()])
-            block.storages.append([member_offset + offset, length, stored])
-            if kind not in NOT_OF_THE_SITE:
-                site_hasher.update(hasher.digest())
-            records, body_bytes = counts.get(kind, (0, 0))
-            counts[kind] = (records + 1, body_bytes + (body or 0))
-            see(kind, key, body)
-        # A group of manifest segments stands after a block when enough have ended; whether this one ended shows in the next name.
-        at_frame_end = not members.buffer
-        name, content = members.next()
-        if name.startswith("manifest/") and not name.startswith("manifest/index-"):
-            demand(at_frame_end, f"{name}: does not begin a frame")
-            waiting.append((block, *block.segment()))
-            is_full = len(waiting) >= GROUP_BLOCKS or waiting_bytes + block.bytes >= GROUP_BYTES
-            position = members.offset - start - 512 - len(content) - (-len(content) % 512)
-            for ended, digest, segment in waiting:
-                demand((name, content) == (f"manifest/{segments:08}.cbor", segment), f"{name}: says something else than its block")
-                members.demand_frame_end(name)
-                first_kind, first_key = ended.identities[0][:2]
-                index.append([first_kind, first_key, digest, ended.position, position, len(segment), blake3(segment).digest()])
-                segments += 1
-                position = members.offset - start
-                name, content = members.next()
-            demand(is_full or name.startswith("manifest"), f"{name}: a manifest group before it that is not full")
-            waiting, waiting_bytes, block = [], 0, None
-    positions = []
-    while name != "manifest.cbor":
-        demand(name == f"manifest/index-{len(positions):08}.cbor", f"{name}: not the expected index segment")
-        members.demand_frame_end(name)
-        padded = len(content) + (-len(content) % 512)
-        positions.append([members.offset - start - 512 - padded, len(content), blake3(content).digest()])
-        entries = decode_all(content, name)
-        demand(entries == index[:len(entries)], f"{name}: lists other blocks")
-        index = index[len(entries):]
-        name, content = members.next()
-    demand(not index, "the index lacks blocks")
-    root = decode_all(content, "manifest.cbor")
-    expected = {"site": blake3(site).digest(), "index": positions, "scope": "site", "digest": site_hasher.digest(), "format": 1,
-                "kinds": [[kind, *counts[kind]] for kind in KINDS if kind in counts], "state_after": root.get("state_after")}
-    demand(root == expected, "manifest.cbor: says something else than the archive holds")
-    demand(not any(members.read(1024)), "no end of the tar behind manifest.cbor")
-    members.demand_frame_end("manifest.cbor")
-    archive.check_end()
-    return root
+                demand(not begins_block, f"{what}: must begin a new block")
+                demand(header.kind == self.last.kind, f"{what}: in a member of another kind")
+            self.block.storages.append([start + 512 + offset, length, header.stored])
+            offset += length
+            demand(not header.stored or offset == len(content), f"{what}: others follow its long body in its member")
+            self.room = 0 if header.stored else SMALL - len(content)
+            yield header, self.check_record(header, name)
+        self.step()
 
+    def begin_member(self, header, length, begins_block, what):
+        if begins_block:
+            self.close_block()
+            demand(not self.group_is_due(), f"{what}: manifest segments are missing before it")
+            self.block = Block(header, self.member.position)
+        else:
+            demand(not self.block.is_closed, f"{what}: the block before it must not end here")
+            demand(header.kind != self.last.kind or length > self.room, f"{what}: has room in the member before")
 
-def shown(key):
-    parts = key if isinstance(key, list) else [key]
-    return "/".join(str(part) if isinstance(part, int) else raw(part).decode("utf-8", "backslashreplace") for part in parts)
+    def check_record(self, header, name):
+        """Reads the segments of a body, counts the record, and gives its digest (R7)."""
+        hasher = blake3(derive_key_context="ctdl-dump record identity v1")
+        hasher.update(encode([header.kind, header.key, header.fields, header.length]) + header.inline)
+        for done in range(0, header.stored, SMALL):
+            self.step()
+            segment, size = self.member.check(f"{name}.{done // SMALL:06}", False), min(header.stored - done, SMALL)
+            demand(len(segment) == size, f"{self.member.where}: {len(segment)} bytes of a body, {size} must be there")
+            hasher.update(segment)
+            self.block.add(self.member.raw)
+        digest = hasher.digest()
+        self.last = header
+        self.block.count(header)
+        self.block.identities.append([header.kind, header.key, header.length, digest])
+        count = self.kinds.setdefault(header.kind, [header.kind, 0, 0])
+        count[1:] = count[1] + 1, count[2] + (header.length or 0)
+        if header.kind not in ("loss", "omitted"):
+            self.site_hasher.update(digest)
+        return digest
+
+    # 6, 7: groups of manifest segments
+
+    def close_block(self):
+        if self.block and not self.block.is_closed:
+            self.block.is_closed = True
+            self.waiting.append(self.block)
+
+    def group_is_due(self):
+        return len(self.waiting) >= 16 or sum(block.bytes for block in self.waiting) >= 8_388_608
+
+    def data_follows_group(self):
+        self.close_block()
+        was_due = self.group_is_due()
+        for block in self.waiting:
+            expected, identity_digest = block.segment()
+            found = self.member.check(f"manifest/{len(self.index):08}.cbor", True)
+            demand(found == expected, f"{self.member.where}: not what its block demands")
+            self.index.append([block.first.kind, block.first.key, identity_digest, block.position,
+                               self.member.position, len(found), blake3(found).digest()])
+            self.step()
+        self.waiting = []
+        demand(self.member.alone or was_due, f"{self.member.where}: data behind a group that was not due")
+        return not self.member.alone
+
+    # 8: index and root
+
+    def check_tail(self):
+        places, entries, length = [], [], 0
+        for number, entry in enumerate(map(encode, self.index), 1):
+            entries.append(entry)
+            length += len(entry)
+            if length < 49_152 and number < len(self.index):
+                continue
+            head = encode([0] * len(entries))[:-len(entries)]
+            content = self.member.check(f"manifest/index-{len(places):08}.cbor", True)
+            demand(content == head + b"".join(entries), f"{self.member.where}: not the index of the blocks before it")
+            places.append([self.member.position, len(content), blake3(content).digest()])
+            entries, length = [], 0
+            self.step()
+        root = decode_one(self.member.check("manifest.cbor", True), "manifest.cbor")
+        demand(type(root) is dict and type(root.get("state_after")) is str, "manifest.cbor: lacks state_after")
+        expected = {"site": blake3(self.site).digest(), "index": places, "kinds": list(self.kinds.values()),
+                    "scope": "site", "digest": self.site_hasher.digest(), "format": 1}
+        for name in (expected.keys() | root.keys()) - {"state_after"}:
+            demand(root.get(name) == expected.get(name), f"manifest.cbor: {name} is not what the archive demands")
+        demand(next(self.row, None) is None, "a frame follows the final manifest")
+        return root
 
 
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] not in ("verify", "list", "digest"):
-        print(__doc__, file=sys.stderr)
-        return 2
-    command, path, *only = arguments
-
-    def see(kind, key, length):
-        if command == "list" and (not only or only[0] == kind):
-            print(f"{kind:10} {'-' if length is None else length:>12} {shown(key)}")
-
+    match arguments:
+        case ["verify" | "digest" as command, path]:
+            kind = None
+        case ["list" as command, path, *rest] if len(rest) <= 1:
+            kind = rest[0] if rest else None
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
     try:
         with open(path, "rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.seek(0, 2) else b""
-            root = verify(data, see)
-    except Damaged as error:
-        print(f"ctz.py: {path}: {error}", file=sys.stderr)
+            archive = Archive(file)
+            for header, digest in archive.records():
+                if command == "list" and kind in (None, header.kind):
+                    length = "-" if header.length is None else header.length
+                    print(header.kind, show(header.key), length, digest.hex(), sep="\t")
+    except (Bad, OSError) as error:
+        print(f"{path}: {error}", file=sys.stderr)
         return 3
+    root = archive.root
     if command == "verify":
-        print(", ".join(f"{records} {kind}" for kind, records, _ in root["kinds"]))
+        for kind, count, length in root["kinds"]:
+            print(f"{kind:12} {count:10} records {length:15} bytes of bodies")
     if command != "list":
         print(root["digest"].hex())
     return 0

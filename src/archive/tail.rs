@@ -12,6 +12,8 @@ pub const DIGEST_FRAME_BYTES: usize = 8 + 32;
 pub const FOOTER_BYTES: usize = 9;
 /// Length in bytes of a line of the seek table: sizes without checksums.
 pub const ENTRY_BYTES: usize = 8;
+/// The most lines of a seek table, by its format.
+const MOST_LINES: usize = 0x800_0000;
 /// The last four bytes of every seekable zstd file.
 const FOOTER_MAGIC: u32 = 0x8F92_EAB1;
 
@@ -39,9 +41,7 @@ pub fn digest_sizes() -> Sizes {
 
 /// Length in bytes of the frame with a seek table of so many lines; `None` for more lines than a seek table can have.
 pub fn seek_table_bytes(lines: usize) -> Option<usize> {
-    let content = lines.checked_mul(ENTRY_BYTES)?.checked_add(FOOTER_BYTES)?;
-    u32::try_from(content).ok()?;
-    Some(8 + content)
+    (lines <= MOST_LINES).then_some(8 + lines * ENTRY_BYTES + FOOTER_BYTES)
 }
 
 /// The first bytes of a seek table of so many lines; `None` for more lines than a seek table can have.
@@ -93,6 +93,6 @@ mod tests {
         let footer: &[u8; FOOTER_BYTES] = frame.last_chunk().unwrap();
         assert_eq!(footer_lines(footer), Some(2));
         assert_eq!(lines(&frame[8..frame.len() - FOOTER_BYTES]), sizes);
-        assert_eq!(seek_table_bytes(1 << 29), None);
+        assert_eq!(seek_table_bytes(MOST_LINES + 1), None);
     }
 }

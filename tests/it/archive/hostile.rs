@@ -1,7 +1,7 @@
 //! Archives with one fault each, everything else being right: every one is refused, for that fault.
 
 use ctdl_dump::endpoint::Class;
-use ctdl_dump::record::{Body, Key};
+use ctdl_dump::record::{Body, Fields, Header, Key, Kind, Value};
 
 use super::forge::{Forge, Frame, Member, encode, headers, seal, seek_table, skippable};
 use super::records::{Record, body};
@@ -39,9 +39,24 @@ fn with_members(change: impl FnOnce(&mut Vec<Member>)) -> Vec<u8> {
 }
 
 /// A fault in the headers of a member.
-fn with_headers(number: usize, change: impl FnOnce(&mut Vec<ctdl_dump::record::Header>)) -> Vec<u8> {
+fn with_headers(number: usize, change: impl FnOnce(&mut Vec<Header>)) -> Vec<u8> {
     let mut forge = forge();
     forge.change_headers(number, change);
+    forge.seal()
+}
+
+/// A fault in the header of a floor.
+fn with_floor(change: impl FnOnce(&mut Header)) -> Vec<u8> {
+    let mut fields = Fields::new();
+    for name in ["flags", "ref_count", "ep_mode", "ep_value"] {
+        fields.set_int(name, 0);
+    }
+    fields.set_string("name", "Main Floor");
+    let floor = Record::new(Kind::Floor, Key::number(0), fields, None);
+    let mut forge = Forge::new(std::slice::from_ref(&floor));
+    let mut header = floor.header;
+    change(&mut header);
+    forge.only_block().members[0].refill(&encode(&[header]));
     forge.seal()
 }
 
@@ -516,7 +531,7 @@ fn in_the_manifest() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "kind-too-many",
             "a kind that the archive doesn't have",
             root(|root| {
-                root.kinds.push((ctdl_dump::record::Kind::Omitted, Default::default()));
+                root.kinds.push((Kind::Omitted, Default::default()));
             }),
         ),
         ("wrong-place-of-the-index", "doesn't list the index segments", root(|root| root.index[0].position += 512)),

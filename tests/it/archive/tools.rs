@@ -3,9 +3,13 @@
 use std::process::Command;
 
 use ctdl_dump::archive::Options;
+use ctdl_dump::codec::identity::hex;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 
-use super::records::{Record, body};
-use super::write;
+use super::records::{Record, any_records, body, many};
+use super::{hostile, write};
+use crate::support::{project, python};
 
 #[test]
 fn zstd_and_tar_list_it() {
@@ -48,4 +52,65 @@ fn zstd_and_tar_list_it() {
     );
     let tested = Command::new("zstd").arg("-t").arg(directory.path().join("site.ctz")).output().unwrap();
     assert!(tested.status.success(), "{tested:?}");
+}
+
+/// Runs `ctz.py digest` on archives and gives exit code and output of each.
+fn second_reader(archives: &[&[u8]]) -> Vec<(i32, String)> {
+    const ALL: &str = "import sys; sys.path.insert(0, sys.argv[1]); import ctz\n\
+        for path in sys.argv[2:]: sys.stderr = sys.stdout; print('code', ctz.main(['digest', path]))";
+    let directory = tempfile::tempdir().unwrap();
+    let mut python = python();
+    python.arg("-B").arg("-c").arg(ALL).arg(project("format-spec"));
+    for (number, archive) in archives.iter().enumerate() {
+        let path = directory.path().join(format!("{number}.ctz"));
+        std::fs::write(&path, archive).unwrap();
+        python.arg(path);
+    }
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "ctz.py fails:\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = String::from_utf8(output.stdout).unwrap();
+    let mut results = Vec::new();
+    let mut text = String::new();
+    for line in output.lines() {
+        match line.strip_prefix("code ") {
+            None => text.push_str(line),
+            Some(code) => results.push((code.parse().unwrap(), std::mem::take(&mut text))),
+        }
+    }
+    assert_eq!(results.len(), archives.len(), "{output}");
+    results
+}
+
+#[test]
+fn the_second_reader_computes_the_same_site_digests() {
+    let mut runner = TestRunner::deterministic();
+    let mut sites: Vec<Vec<Record>> = vec![Vec::new(), many()];
+    for _ in 0..12 {
+        sites.push(any_records(150, 140_000).new_tree(&mut runner).unwrap().current());
+    }
+    let written: Vec<_> = sites.iter().map(|records| write(records, Options { level: 1, threads: 1 })).collect();
+    let archives: Vec<&[u8]> = written.iter().map(|(archive, _)| archive.as_slice()).collect();
+    for ((code, text), (_, summary)) in second_reader(&archives).into_iter().zip(&written) {
+        assert_eq!((code, text), (0, hex(&summary.site_digest)));
+    }
+}
+
+#[test]
+fn the_second_reader_refuses_what_the_first_refuses() {
+    let (whole, _) = write(&[Record::config("a", b"1"), Record::message(1, body(70_000, 1))], Options::default());
+    let mut bad: Vec<(String, Vec<u8>)> =
+        hostile::all().into_iter().map(|(fault, _, archive)| (fault.to_owned(), archive)).collect();
+    for end in (0..whole.len()).step_by(37) {
+        bad.push((format!("cut at {end}"), whole[..end].to_vec()));
+    }
+    for at in (0..whole.len()).step_by(7) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x20;
+        bad.push((format!("byte {at} changed"), changed));
+    }
+    bad.push(("appended".to_owned(), [whole.as_slice(), b"x"].concat()));
+    let archives: Vec<&[u8]> = bad.iter().map(|(_, archive)| archive.as_slice()).collect();
+    for ((code, text), (fault, _)) in second_reader(&archives).into_iter().zip(&bad) {
+        assert!(code == 3 && text.contains(".ctz: "), "{fault}: exit code {code}, {text}");
+    }
 }
