@@ -468,6 +468,20 @@ fn in_records() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 members[LAST_MESSAGE].refill(&encode(&zero));
             }),
         ),
+        (
+            "field-out-of-its-range",
+            "field \"ref_count\"",
+            with_floor(|floor| floor.fields.set_int("ref_count", 1 << 40)),
+        ),
+        ("field-missing", "field \"ref_count\" is missing", with_floor(|floor| floor.fields.remove("ref_count"))),
+        ("field-too-long", "field \"name\"", with_floor(|floor| floor.fields.set_string("name", vec![b'x'; 257]))),
+        (
+            "field-of-another-kind",
+            "a field that its kind doesn't have",
+            with_floor(|floor| floor.fields.set_int("gen", 1)),
+        ),
+        ("body-where-none-is", "has a body", with_floor(|floor| floor.body = Some(Body::Inline(vec![1])))),
+        ("raw-beside-fields", "beside \"raw\"", with_floor(|floor| floor.fields.set("raw", Value::Binary(vec![1])))),
         ("block-not-ended", "must begin a new block", {
             let mut forge = many_blocks();
             merge_blocks(&mut forge);
