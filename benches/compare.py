@@ -22,19 +22,19 @@ RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
 def commands(program, site, work):
-    """What is measured: name, command, what it is compared with, folders that must be gone before it runs."""
+    """What is measured: name, command, and what it is compared with."""
     program, site, work = (shlex.quote(str(path)) for path in (program, site, work))
     tar = f"tar -C {site} -cf - . | zstd -3 -T0 -q -f -o {work}/site.tar.zst"
     untar = f"mkdir {work}/untarred && zstd -dc {work}/site.tar.zst | tar -C {work}/untarred -xf -"
     return [
-        ("tar | zstd -3 -T0", tar, None),
-        ("export", f"{program} export -q --site {site} -o {work}/site.ctz", "tar | zstd -3 -T0"),
-        ("zstd -d > /dev/null", f"zstd -dc {work}/site.tar.zst >/dev/null", None),
-        ("verify", f"{program} verify -q {work}/site.ctz", "zstd -d > /dev/null"),
-        ("zstd -d | tar x", untar, None),
-        ("zstd -d | tar x, sync", f"{untar} && sync -f {work}/untarred", None),
-        ("import", f"{program} import -q {work}/site.ctz --site {work}/imported", "zstd -d | tar x"),
-        ("import", None, "zstd -d | tar x, sync"),
+        ("tar, zstd -3 -T0", tar, None),
+        ("export", f"{program} export -q --site {site} -o {work}/site.ctz", "tar, zstd -3 -T0"),
+        ("zstd -d", f"zstd -dc {work}/site.tar.zst >/dev/null", None),
+        ("verify", f"{program} verify -q {work}/site.ctz >/dev/null", "zstd -d"),
+        ("zstd -d, tar x", untar, None),
+        ("zstd -d, tar x, sync", f"{untar} && sync -f {work}/untarred", None),
+        ("import", f"{program} import -q {work}/site.ctz --site {work}/imported", "zstd -d, tar x"),
+        ("import", None, "zstd -d, tar x, sync"),
     ]
 
 
@@ -55,8 +55,10 @@ def measure(steps, work, rounds):
         for name, command, _ in steps:
             if command is None:
                 continue
-            for made in ("untarred", "imported") + (("site.ctz",) if name == "export" else ()):
-                shutil.rmtree(work / made, ignore_errors=True) if made != "site.ctz" else (work / made).unlink(missing_ok=True)
+            for made in ("untarred", "imported"):
+                shutil.rmtree(work / made, ignore_errors=True)
+            if name == "export":
+                (work / "site.ctz").unlink(missing_ok=True)
             runs.append({"round": number, "name": name, **run(command)})
             print(f"round {number + 1}  {name:22}  {runs[-1]['seconds']:8.2f} s", flush=True)
     return runs
@@ -74,12 +76,12 @@ def summary(steps, runs, site, sizes):
         return statistics.median(run[figure] for run in runs if run["name"] == name)
 
     total = sum(file.stat().st_size for file in site.rglob("*") if file.is_file() and not file.is_symlink())
+    ctz, packed = sizes["site.ctz"], sizes["site.tar.zst"]
     rounds = 1 + max(run["round"] for run in runs)
     lines = [
         f"{machine()}; {time.strftime('%Y-%m-%d')}; medians of {rounds} rounds.",
         "",
-        f"The site has {total / 1e6:.0f} MB; as .ctz {sizes['site.ctz'] / 1e6:.1f} MB, as .tar.zst {sizes['site.tar.zst'] / 1e6:.1f} MB "
-        f"(ratio {sizes['site.ctz'] / sizes['site.tar.zst']:.3f}).",
+        f"The site has {total / 1e6:.0f} MB; as .ctz {ctz / 1e6:.1f} MB, as .tar.zst {packed / 1e6:.1f} MB (ratio {ctz / packed:.3f}).",
         "",
         "| | seconds | CPU seconds | memory, MiB | MB/s |",
         "|---|---|---|---|---|",
@@ -87,7 +89,8 @@ def summary(steps, runs, site, sizes):
     for name, command, _ in steps:
         if command:
             seconds = middle(name, "seconds")
-            lines.append(f"| {name} | {seconds:.2f} | {middle(name, 'cpu_seconds'):.2f} | {middle(name, 'memory_mib'):.0f} | {total / 1e6 / seconds:.0f} |")
+            cpu, memory = middle(name, "cpu_seconds"), middle(name, "memory_mib")
+            lines.append(f"| {name} | {seconds:.2f} | {cpu:.2f} | {memory:.0f} | {total / 1e6 / seconds:.0f} |")
     lines += ["", "| ratio | seconds | CPU seconds |", "|---|---|---|"]
     for name, _, other in steps:
         if other:
