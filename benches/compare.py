@@ -71,7 +71,7 @@ def machine():
     return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, Linux {platform.release()}"
 
 
-def summary(steps, runs, site, sizes):
+def summary(steps, runs, site, sizes, load):
     def middle(name, figure):
         return statistics.median(run[figure] for run in runs if run["name"] == name)
 
@@ -79,7 +79,8 @@ def summary(steps, runs, site, sizes):
     ctz, packed = sizes["site.ctz"], sizes["site.tar.zst"]
     rounds = 1 + max(run["round"] for run in runs)
     lines = [
-        f"{machine()}; {time.strftime('%Y-%m-%d')}; medians of {rounds} rounds.",
+        f"{machine()}; {time.strftime('%Y-%m-%d')}; medians of {rounds} rounds. "
+        f"Others kept {load:.1f} cores busy when it began.",
         "",
         f"The site has {total / 1e6:.0f} MB; as .ctz {ctz / 1e6:.1f} MB, as .tar.zst {packed / 1e6:.1f} MB (ratio {ctz / packed:.3f}).",
         "",
@@ -109,9 +110,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ctdl-dump-bench-") as work:
         work = pathlib.Path(work)
         steps = commands(arguments.program.resolve(), arguments.site.resolve(), work)
+        load = os.getloadavg()[0]
         runs = measure(steps, work, arguments.rounds)
         sizes = {name: (work / name).stat().st_size for name in ("site.ctz", "site.tar.zst")}
-    text = summary(steps, runs, arguments.site, sizes)
+    text = summary(steps, runs, arguments.site, sizes, load)
     print(text)
     if arguments.name:
         RESULTS.mkdir(exist_ok=True)
