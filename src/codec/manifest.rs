@@ -239,6 +239,9 @@ pub fn decode_index(bytes: &[u8]) -> Result<Vec<IndexEntry>, CodecError> {
     if entries.is_empty() {
         return Err(decoder.error("has no blocks"));
     }
+    if entries.windows(2).any(|pair| (pair[0].kind, &pair[0].key) >= (pair[1].kind, &pair[1].key)) {
+        return Err(decoder.error("its blocks are not in canonical order"));
+    }
     Ok(entries)
 }
 

@@ -1,8 +1,12 @@
 //! An archive that is cut, changed or extended anywhere is refused.
 
-use ctdl_dump::archive::Options;
-use ctdl_dump::endpoint::{Class, Failure};
+use std::io::Write as _;
 
+use ctdl_dump::archive::{Options, RandomReader};
+use ctdl_dump::endpoint::{Class, Failure};
+use proptest::prelude::*;
+
+use super::forge::{Frame, seal, unpack};
 use super::records::{Record, body, many};
 use super::{verify, write};
 
@@ -76,6 +80,45 @@ fn a_large_archive_with_a_byte_missing_changed_or_doubled_is_refused_for_any_num
         let messages: Vec<String> =
             (0..3).map(|threads| verify(damaged.as_slice(), threads).unwrap_err().to_string()).collect();
         assert!(messages.iter().all(|message| *message == messages[0]), "byte {at}: {messages:?}");
+    }
+}
+
+/// The small archive with something changed inside of one frame, whose checksum, digest and place in the seek table are made right again.
+pub fn changed_inside(frame: prop::sample::Index, at: prop::sample::Index, with: &[u8], instead_of: usize) -> Vec<u8> {
+    let mut contents = unpack(&small());
+    let content = frame.get_mut(&mut contents);
+    let start = at.index(content.len());
+    let end = content.len().min(start + instead_of);
+    content.splice(start..end, with.iter().copied());
+    seal(&contents.iter().filter(|content| !content.is_empty()).map(|content| Frame::of(content)).collect::<Vec<_>>())
+}
+
+proptest! {
+    #[test]
+    fn bytes_changed_inside_of_frames_are_found_by_those_who_read_all_and_harm_none(
+        frame: prop::sample::Index, at: prop::sample::Index, with in prop::collection::vec(any::<u8>(), 0..9), instead_of in 0usize..9,
+    ) {
+        let changed = changed_inside(frame, at, &with, instead_of);
+        if changed != changed_inside(frame, at, &[], 0) {
+            match verify(changed.as_slice(), 0) {
+                Err(failure) => prop_assert_eq!(failure.class, Class::Damaged),
+                // What the second look at the source found stands nowhere else, so nothing can contradict it.
+                Ok(summary) => prop_assert_ne!(summary.end.state_after, "unchanged"),
+            }
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&changed).unwrap();
+        if let Ok(archive) = RandomReader::open(file) {
+            let keys: Vec<_> = archive.records(None).unwrap().map_while(Result::ok).map(|record| (record.kind, record.key)).collect();
+            for (kind, key) in keys {
+                if let Ok(Some((_, mut body))) = archive.open_record(kind, &key) {
+                    while let Ok(true) = body.segment(&mut Vec::new()) {}
+                }
+            }
+            if let Ok(headers) = archive.headers(None) {
+                headers.for_each(drop);
+            }
+        }
     }
 }
 

@@ -4,11 +4,14 @@ use std::process::Command;
 
 use ctdl_dump::archive::Options;
 use ctdl_dump::codec::identity::hex;
+use proptest::arbitrary::any;
+use proptest::collection::vec;
+use proptest::sample::Index;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use super::records::{Record, any_records, body, many};
-use super::{hostile, write};
+use super::{damage, hostile, verify, write};
 use crate::support::{project, python};
 
 #[test]
@@ -107,6 +110,15 @@ fn the_second_reader_refuses_what_the_first_refuses() {
         let mut changed = whole.clone();
         changed[at] ^= 0x20;
         bad.push((format!("byte {at} changed"), changed));
+    }
+    let mut runner = TestRunner::deterministic();
+    let changes = (any::<Index>(), any::<Index>(), vec(any::<u8>(), 1..9), 0usize..9);
+    for number in 0..300 {
+        let (frame, at, with, instead_of) = changes.new_tree(&mut runner).unwrap().current();
+        let changed = damage::changed_inside(frame, at, &with, instead_of);
+        if verify(changed.as_slice(), 0).is_err() {
+            bad.push((format!("change {number} inside of a frame"), changed));
+        }
     }
     bad.push(("appended".to_owned(), [whole.as_slice(), b"x"].concat()));
     let archives: Vec<&[u8]> = bad.iter().map(|(_, archive)| archive.as_slice()).collect();
