@@ -36,7 +36,7 @@ pub struct Report {
     /// How progress is shown on standard error
     #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Progress::Auto, help_heading = "Reporting")]
     pub progress: Progress,
-    /// Say nothing but warnings and errors
+    /// Say nothing but warnings, errors and what was left out
     #[arg(short, long, global = true, help_heading = "Reporting")]
     pub quiet: bool,
 }
@@ -47,7 +47,7 @@ pub enum Progress {
     Auto,
     /// A line that is redrawn
     Bar,
-    /// Lines of JSON, also for warnings, errors and summaries
+    /// Lines of JSON (docs/json.md), also for warnings, errors and summaries
     Json,
     /// Nothing
     None,
@@ -215,13 +215,16 @@ pub struct Diff {
 
 /// Take single messages, files or a room's messages out of an archive.
 ///
-/// Only the parts of the archive that are needed are read. Without -o the content of exactly one record goes to standard output. A
-/// message is written as mail: header lines made of its fields, then its text; with --raw as the bytes that the server stored.
-/// KEY is what `list` prints: a number, a path, a room's name in lower case; bytes that are no text as `\xf6`, a backslash as `\\`.
+/// Only the parts of the archive that are needed are read. Without -o the content of exactly one record goes to standard output. With
+/// -o DIR a file gets its own path below DIR, its mode and its time, and a directory brings all that is in it; links are not made.
+///
+/// A message is written as mail: header lines made of its fields, then its text; with --raw as the bytes that the server stored. KEY is
+/// what `list` prints: a number, a path, a room's name; bytes that are no text as `\xf6`, a backslash as `\\`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ctdl-dump extract site.ctz message 1234
-  ctdl-dump extract site.ctz file files/library/report.pdf -o restored
+  ctdl-dump extract site.ctz file messages/hello
+  ctdl-dump extract site.ctz file files/library/report.pdf keys -o restored
   ctdl-dump extract site.ctz room lobby --messages -o mails")]
 pub struct Extract {
     /// The archive, in a file

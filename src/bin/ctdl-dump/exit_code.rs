@@ -10,7 +10,7 @@ use ctdl_dump::endpoint::Class;
 pub enum ExitCode {
     /// All that was asked for is done.
     Complete = 0,
-    /// It could not be done; nothing was changed.
+    /// It could not be done; an error in the middle of an exchange of sites says what stands where.
     Failed = 1,
     /// The command line can't be meant so.
     Usage = 2,
@@ -46,7 +46,7 @@ impl ExitCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             ExitCode::Complete => "done and complete",
-            ExitCode::Failed => "failed, nothing was changed",
+            ExitCode::Failed => "failed; nothing was changed, unless the message says so",
             ExitCode::Usage => "wrong usage",
             ExitCode::Damaged => "the archive or site is damaged, truncated or not ours",
             ExitCode::InUse => "the site is in use, or its tables can't be proved complete",

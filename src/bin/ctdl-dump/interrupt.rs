@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 /// Whether a signal has come.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ impl Interrupt {
             signal_hook::flag::register(signal, Arc::clone(&is_set))?;
             signal_hook::low_level::pipe::register(signal, write_end.try_clone()?)?;
         }
+        // Without a handler a file that reaches the limit of `ulimit -f` ends the program on the spot; with one the write fails, and what was
+        // begun is removed.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         Ok(Interrupt { is_set, wake })
     }
 

@@ -2,11 +2,17 @@
 
 mod args;
 mod command;
+mod error;
 mod exit_code;
 mod interrupt;
+mod json;
+mod mail;
+mod partial;
 mod place;
 mod screen;
 mod stream;
+mod summary;
+mod utc;
 
 use std::sync::Arc;
 
@@ -40,12 +46,12 @@ fn main() -> std::process::ExitCode {
     context.screen.clear();
     match result {
         Ok(code) => code.into(),
+        // A reader that has seen enough, as in `list | head`, is no failure.
+        Err(error) if error::is_reader_gone(&error) => ExitCode::Complete.into(),
         Err(error) => {
-            let code = if interrupt.is_set() { ExitCode::Interrupted } else { command::exit_code_of(&error) };
-            // A reader that has seen enough, as in `list | head`, is no failure to speak of.
-            if !command::is_broken_pipe(&error) {
-                context.screen.error(&format!("{error:#}"), code);
-            }
+            // The library may tell an interrupted read or write as one that failed.
+            let code = if interrupt.is_set() { ExitCode::Interrupted } else { error::exit_code_of(&error) };
+            context.screen.error(&error::text(&error), code);
             code.into()
         }
     }

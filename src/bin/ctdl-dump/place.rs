@@ -1,15 +1,17 @@
 //! What was named on the command line: an archive in a file, standard input, or a site.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::Reader;
-use ctdl_dump::endpoint::{Failure, Source};
+use ctdl_dump::endpoint::{Class, Failure, Source};
+use ctdl_dump::site::install::{self, Leftover};
 use ctdl_dump::site::{ReadOptions, Site};
 
 use crate::command::Context;
+use crate::error::usage;
 use crate::stream::Stream;
 
 /// A place that records are read from.
@@ -22,36 +24,77 @@ pub enum Place {
 
 /// Opens what is at `path`: a directory is a site, `-` is standard input, all else an archive.
 pub fn open(path: &Path, context: &Context) -> Result<Place> {
-    if path.is_dir() { open_site(path).map(Place::Site) } else { open_archive(path, context).map(Place::Archive) }
+    if path.is_dir() {
+        open_site(path, context).map(Place::Site)
+    } else {
+        open_archive(path, context).map(Place::Archive)
+    }
 }
 
-/// Opens a site.
-pub fn open_site(path: &Path) -> Result<Box<Site>> {
+/// Whether it is an archive that can be looked into without reading all of it.
+pub fn is_file(path: &Path) -> bool {
+    path != Path::new("-") && std::fs::metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Opens a site, after a look at what an import may have left there.
+pub fn open_site(path: &Path, context: &Context) -> Result<Box<Site>> {
+    if path.is_dir() {
+        for leftover in install::leftovers(path).map_err(Failure::from)? {
+            look_at(&leftover, path, context)?;
+        }
+    }
     Ok(Box::new(Site::open(path).map_err(Failure::from)?))
+}
+
+/// A site is only read, but one in the middle of an exchange is not whole: what a killed import began is finished first.
+fn look_at(leftover: &Leftover, path: &Path, context: &Context) -> Result<()> {
+    if leftover.exchanging && leftover.alive {
+        let busy = format!("{leftover} is putting another site into {}; wait for it to end", path.display());
+        return Err(Failure::new(Class::InUse, busy).into());
+    }
+    if leftover.exchanging {
+        for recovered in install::recover(path).map_err(Failure::from)? {
+            context.screen.say(recovered);
+        }
+    } else if leftover.alive {
+        context.screen.say(format_args!("{leftover} is at work; what is read here is the site as it is before that"));
+    } else {
+        context.screen.say(format_args!(
+            "{leftover} was interrupted and has left {}; the next import into this site removes it",
+            leftover.workshop.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Opens an archive to read all of it.
 pub fn open_archive(path: &Path, context: &Context) -> Result<Box<Reader<Box<dyn Read + Send>>>> {
     let threads = context.threads(None);
     if path == Path::new("-") {
+        if std::io::stdin().is_terminal() {
+            usage!("standard input is a terminal, and an archive can't be typed: redirect it from a file or a pipe");
+        }
         let input: Box<dyn Read + Send> = Box::new(Stream::stdin(&context.interrupt).context("standard input")?);
-        return Ok(Box::new(Reader::new(input, threads).map_err(Failure::from)?));
+        return Ok(Box::new(Reader::new(input, threads).map_err(Failure::from).context("standard input")?));
     }
     let file = File::open(path).with_context(|| format!("{} can't be opened", path.display()))?;
-    let bytes = file.metadata().with_context(|| path.display().to_string())?.len();
+    let metadata = file.metadata().with_context(|| path.display().to_string())?;
+    if metadata.is_dir() {
+        usage!("{} is a directory, and an archive is wanted; `ctdl-dump info` looks at a site", path.display());
+    }
     let input: Box<dyn Read + Send> = Box::new(Stream::new(file, &context.interrupt)?);
     let mut reader = Reader::new(input, threads).map_err(Failure::from).with_context(|| path.display().to_string())?;
-    reader.set_file_bytes(bytes);
+    reader.set_file_bytes(metadata.len());
     Ok(Box::new(reader))
 }
 
 impl Place {
     /// The records.
-    pub fn source<'a>(&'a mut self, context: &'a Context) -> Box<dyn Source + 'a> {
-        match self {
-            Place::Site(site) => Box::new(site.source(read_options(scratch_directory(None, None)), &context.screen)),
+    pub fn source<'a>(&'a mut self, context: &'a Context) -> Result<Box<dyn Source + 'a>> {
+        Ok(match self {
+            Place::Site(site) => Box::new(site.source(read_options(scratch_directory(None, None)?), &context.screen)),
             Place::Archive(reader) => Box::new(ByReference(&mut **reader)),
-        }
+        })
     }
 }
 
@@ -85,14 +128,17 @@ pub fn read_options(scratch: PathBuf) -> ReadOptions {
 }
 
 /// Where scratch files go: where the user said, else beside the output, else `$TMPDIR` or `/var/tmp`.
-pub fn scratch_directory(named: Option<&Path>, output: Option<&Path>) -> PathBuf {
+pub fn scratch_directory(named: Option<&Path>, output: Option<&Path>) -> Result<PathBuf> {
     if let Some(named) = named {
-        return named.to_owned();
+        if !named.is_dir() {
+            usage!("--scratch {} is no directory", named.display());
+        }
+        return Ok(named.to_owned());
     }
-    match output.map(parent_of) {
+    Ok(match output.map(parent_of) {
         Some(directory) => directory,
         None => std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from),
-    }
+    })
 }
 
 /// The directory that a file is in.

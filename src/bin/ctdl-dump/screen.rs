@@ -1,19 +1,26 @@
 //! What is shown on standard error while the library works: a line that is redrawn, lines of JSON, or nothing.
+//!
+//! Nothing that is shown is worth an export: when standard error can't be written to, the work goes on.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ctdl_dump::monitor::Monitor;
-use serde_json::json;
+use ctdl_dump::transfer::Summary;
+use serde_json::{Value as Json, json};
 
 use crate::args::{Progress, Report};
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
+use crate::{json, summary};
 
 /// How often the line is redrawn, and a line of JSON written.
 const REDRAW: Duration = Duration::from_millis(250);
 const JSON_EVERY: Duration = Duration::from_secs(1);
+/// The width of a terminal that doesn't tell it.
+const USUAL_COLUMNS: usize = 80;
 
 /// The screen, as a monitor of the library.
 pub struct Screen {
@@ -33,7 +40,7 @@ enum Form {
 struct Task {
     name: String,
     begun: Instant,
-    drawn: Option<Instant>,
+    shown: Option<Instant>,
     is_drawn: bool,
     bytes: u64,
     records: u64,
@@ -43,15 +50,15 @@ struct Task {
 impl Screen {
     pub fn new(report: Report, interrupt: Arc<Interrupt>) -> Self {
         let form = match report.progress {
+            Progress::Json => Form::Json,
             Progress::Auto if report.quiet || !std::io::stderr().is_terminal() => Form::Nothing,
             Progress::Auto | Progress::Bar => Form::Bar,
-            Progress::Json => Form::Json,
             Progress::None => Form::Nothing,
         };
         let task = Task {
             name: String::new(),
             begun: Instant::now(),
-            drawn: None,
+            shown: None,
             is_drawn: false,
             bytes: 0,
             records: 0,
@@ -61,97 +68,151 @@ impl Screen {
     }
 
     /// Something a person wants to read at the end; not with `-q`.
-    pub fn say(&self, text: &str) {
+    pub fn say(&self, text: impl Display) {
         if !self.is_quiet {
-            self.line("note", text);
+            self.event("note", &text.to_string(), &text.to_string(), None);
         }
+    }
+
+    /// What was copied; not with `-q`.
+    pub fn summary(&self, summary: &Summary) {
+        if self.is_quiet {
+            return;
+        }
+        match self.form {
+            Form::Json => {
+                let mut line = json::summary(summary);
+                line["event"] = "summary".into();
+                show(line);
+            }
+            _ => self.say(summary::text(summary)),
+        }
+    }
+
+    /// Something that is not in the copy, though it is in the site; with `-q` too.
+    pub fn left_out(&self, text: &str) {
+        self.event("left out", text, text, None);
     }
 
     /// Why the program ends early.
     pub fn error(&self, text: &str, code: ExitCode) {
-        self.clear();
-        match self.form {
-            Form::Json => eprintln!("{}", json!({"event": "error", "text": text, "exit_code": code as u8})),
-            _ => eprintln!("ctdl-dump: {text}"),
-        }
+        self.event("error", text, &format!("ctdl-dump: {text}"), Some(code));
     }
 
     /// Takes the line that is redrawn off the screen.
     pub fn clear(&self) {
-        let mut task = self.task();
-        if std::mem::take(&mut task.is_drawn) {
-            eprint!("\r\x1b[K");
+        erase(&mut self.lock());
+    }
+
+    fn event(&self, event: &str, text: &str, line: &str, code: Option<ExitCode>) {
+        let mut task = self.lock();
+        erase(&mut task);
+        if self.form == Form::Json {
+            let mut object = json!({"event": event, "text": text});
+            if let Some(code) = code {
+                object["exit_code"] = Json::from(code as u8);
+            }
+            show(object);
+        } else {
+            show(line);
         }
     }
 
-    fn line(&self, event: &str, text: &str) {
-        self.clear();
-        match self.form {
-            Form::Json => eprintln!("{}", json!({"event": event, "text": text})),
-            _ => eprintln!("{text}"),
-        }
-    }
-
-    fn task(&self) -> MutexGuard<'_, Task> {
+    fn lock(&self) -> MutexGuard<'_, Task> {
         self.task.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn draw(&self, task: &mut Task) {
         let every = if self.form == Form::Json { JSON_EVERY } else { REDRAW };
-        if self.form == Form::Nothing || task.drawn.is_some_and(|drawn| drawn.elapsed() < every) {
+        if self.form == Form::Nothing || task.shown.is_some_and(|shown| shown.elapsed() < every) {
             return;
         }
-        task.drawn = Some(Instant::now());
-        let seconds = task.begun.elapsed().as_secs_f64();
-        let share = task.position.filter(|(_, total)| *total > 0).map(|(done, total)| done as f64 / total as f64);
-        let left = share.filter(|share| *share > 0.02).map(|share| (seconds / share - seconds).max(0.0) as u64);
+        task.shown = Some(Instant::now());
         if self.form == Form::Json {
-            let event = json!({"event": "progress", "task": task.name, "records": task.records, "body_bytes": task.bytes,
-                "share": share, "seconds": seconds, "seconds_left": left});
-            eprintln!("{event}");
+            show(task.json());
             return;
         }
-        let rate = task.bytes as f64 / seconds.max(0.001);
-        let mut line = format!("{}: {} records, {}", task.name, task.records, bytes(task.bytes as f64));
-        line += &format!(", {}/s", bytes(rate));
-        if let Some(share) = share {
+        let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let columns = if columns == 0 { USUAL_COLUMNS } else { columns };
+        // A longer line would wrap, and could not be redrawn.
+        let line: String = task.line().chars().take(columns - 1).collect();
+        let mut screen = std::io::stderr().lock();
+        let _ = write!(screen, "\r{line}\x1b[K").and_then(|()| screen.flush());
+        task.is_drawn = true;
+    }
+}
+
+impl Task {
+    fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    fn share(&self) -> Option<f64> {
+        self.position.filter(|(_, total)| *total > 0).map(|(done, total)| done as f64 / total as f64)
+    }
+
+    fn seconds_left(&self) -> Option<u64> {
+        // The first moments say little about the rest.
+        let share = self.share().filter(|share| *share > 0.02)?;
+        Some((self.seconds() / share - self.seconds()).max(0.0) as u64)
+    }
+
+    fn json(&self) -> Json {
+        json!({"event": "progress", "task": self.name, "records": self.records, "body_bytes": self.bytes,
+            "share": self.share(), "seconds": self.seconds(), "seconds_left": self.seconds_left()})
+    }
+
+    fn line(&self) -> String {
+        let rate = self.bytes as f64 / self.seconds().max(0.001);
+        let mut line =
+            format!("{}: {} records, {}, {}/s", self.name, self.records, bytes(self.bytes as f64), bytes(rate));
+        if let Some(share) = self.share() {
             line += &format!(", {:.0} %", share * 100.0);
         }
-        if let Some(left) = left {
+        if let Some(left) = self.seconds_left() {
             line += &format!(", {}:{:02} left", left / 60, left % 60);
         }
-        eprint!("\r{line}\x1b[K");
-        // Progress that can't be shown is no reason to stop.
-        let _ = std::io::stderr().flush();
-        task.is_drawn = true;
+        line
     }
 }
 
 impl Monitor for Screen {
     fn task(&self, name: &str) {
-        let mut task = self.task();
+        let mut task = self.lock();
         task.name = name.to_owned();
         task.begun = Instant::now();
         (task.bytes, task.records, task.position) = (0, 0, None);
+        task.shown = None;
+        self.draw(&mut task);
     }
 
     fn progress(&self, bytes: u64, records: u64) {
-        let mut task = self.task();
+        let mut task = self.lock();
         task.bytes += bytes;
         task.records += records;
         self.draw(&mut task);
     }
 
     fn position(&self, done: u64, total: u64) {
-        self.task().position = Some((done, total));
+        self.lock().position = Some((done, total));
     }
 
     fn warning(&self, text: &str) {
-        self.line("warning", &format!("warning: {text}"));
+        self.event("warning", text, &format!("warning: {text}"), None);
     }
 
     fn is_interrupted(&self) -> bool {
         self.interrupt.is_set()
+    }
+}
+
+fn show(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn erase(task: &mut Task) {
+    if std::mem::take(&mut task.is_drawn) {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
 }
 
@@ -163,5 +224,39 @@ pub fn bytes(count: f64) -> String {
         count /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{count} B") } else { format!("{count:.1} {}", units[unit]) }
+    if unit == 0 { format!("{count:.0} B") } else { format!("{count:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_says_what_how_much_how_fast_and_how_long() {
+        let task = Task {
+            name: "export".into(),
+            begun: Instant::now() - Duration::from_secs(10),
+            shown: None,
+            is_drawn: false,
+            bytes: 5 << 20,
+            records: 7,
+            position: Some((1, 10)),
+        };
+        assert_eq!(task.line(), "export: 7 records, 5.0 MiB, 512.0 KiB/s, 10 %, 1:30 left");
+    }
+
+    #[test]
+    fn a_task_without_a_known_end_promises_nothing() {
+        let task = Task {
+            name: "verify".into(),
+            begun: Instant::now(),
+            shown: None,
+            is_drawn: false,
+            bytes: 0,
+            records: 0,
+            position: None,
+        };
+        assert_eq!(task.line(), "verify: 0 records, 0 B, 0 B/s");
+        assert_eq!(task.json()["seconds_left"], Json::Null);
+    }
 }

@@ -1,12 +1,14 @@
 //! Standard input and output that a signal can interrupt even while the other end stands still.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::event::PollFlags;
 
+use crate::error::ReaderGone;
 use crate::interrupt::Interrupt;
 
 /// So much goes into a pipe that can be written to without waiting (PIPE_BUF of pipe(7)).
@@ -59,5 +61,40 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Standard output for data that a command prints. When its reader goes away that is [`ReaderGone`], which `main` takes for no failure.
+#[derive(Debug)]
+pub struct Data(BufWriter<Stream>);
+
+impl Data {
+    /// Standard output, buffered.
+    pub fn stdout(interrupt: &Arc<Interrupt>) -> io::Result<Self> {
+        Ok(Data(BufWriter::new(Stream::stdout(interrupt)?)))
+    }
+
+    /// Writes one line.
+    pub fn line(&mut self, line: impl Display) -> io::Result<()> {
+        writeln!(self, "{line}")
+    }
+}
+
+impl Write for Data {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(told)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(told)
+    }
+}
+
+fn told(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::other(ReaderGone),
+        // An interruption has its own way to be told.
+        io::ErrorKind::Other => error,
+        kind => io::Error::new(kind, format!("standard output can't be written to: {error}")),
     }
 }

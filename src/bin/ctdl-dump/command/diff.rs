@@ -1,67 +1,92 @@
 //! `diff`: two places, record by record.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, Write};
 
 use anyhow::Result;
-use ctdl_dump::transfer::{Comparison, Difference};
-use serde_json::json;
+use ctdl_dump::record::Value;
+use ctdl_dump::transfer::{Comparison, Difference, FieldDifference};
+use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::args::Diff;
+use crate::error::{self, usage};
 use crate::exit_code::ExitCode;
-use crate::place;
+use crate::{json, place};
 
 /// Compares two places.
 pub fn run(args: &Diff, context: &Context) -> Result<ExitCode> {
+    if args.first.as_os_str() == "-" && args.second.as_os_str() == "-" {
+        usage!("only one of the two can come from standard input");
+    }
     let mut first = place::open(&args.first, context)?;
     let mut second = place::open(&args.second, context)?;
-    let (mut first, mut second) = (first.source(context), second.source(context));
+    let (mut first, mut second) = (first.source(context)?, second.source(context)?);
     let mut comparison = Comparison::begin(&mut *first, &mut *second)?;
-    let mut output = BufWriter::new(std::io::stdout().lock());
+    let mut output = context.data()?;
     let mut differences = 0u64;
+    let mut print = |difference: &Difference| -> io::Result<()> {
+        if args.json { output.line(as_json(difference)) } else { output.line(as_text(difference)) }?;
+        output.flush()
+    };
     while let Some(difference) = comparison.next_difference()? {
-        if context.interrupt.is_set() {
-            return Err(ctdl_dump::endpoint::Failure::interrupted().into());
-        }
+        context.check_interrupt()?;
         differences += 1;
-        let (sign, kind, key, what) = describe(&difference);
-        if args.json {
-            let line = json!({"sign": sign, "kind": kind, "key": key, "what": what});
-            writeln!(output, "{line}")?;
-        } else if what.is_empty() {
-            writeln!(output, "{sign} {kind} {key}")?;
-        } else {
-            writeln!(output, "{sign} {kind} {key}: {}", what.join(", "))?;
+        if let Err(error) = print(&difference) {
+            let error = anyhow::Error::new(error);
+            // The answer is known, though nobody wants to know more of it.
+            return if error::is_reader_gone(&error) { Ok(ExitCode::Differ) } else { Err(error) };
         }
     }
-    output.flush()?;
     if differences == 0 {
         context.screen.say("no difference");
         return Ok(ExitCode::Complete);
     }
-    context.screen.say(&format!("{differences} records differ"));
+    context.screen.say(format_args!("{differences} records differ"));
     Ok(ExitCode::Differ)
 }
 
-fn describe(difference: &Difference) -> (&'static str, String, String, Vec<String>) {
+/// Whether a field holds a password, which the text never shows.
+fn is_secret(name: &str) -> bool {
+    matches!(name, "password" | "passwd")
+}
+
+fn as_text(difference: &Difference) -> String {
     match difference {
-        Difference::OnlyInFirst { kind, key } => ("<", kind.to_string(), key.to_string(), Vec::new()),
-        Difference::OnlyInSecond { kind, key } => (">", kind.to_string(), key.to_string(), Vec::new()),
+        Difference::OnlyInFirst { kind, key } => format!("< {kind} {key}"),
+        Difference::OnlyInSecond { kind, key } => format!("> {kind} {key}"),
         Difference::Changed { kind, key, fields, body } => {
-            let shown = |value: &Option<_>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
             let mut what: Vec<String> = fields
                 .iter()
-                .map(|field| match field.name {
-                    // A password is never shown.
-                    "password" | "passwd" => format!("{} differs", field.name),
-                    name => format!("{name} {} -> {}", shown(&field.first), shown(&field.second)),
+                .map(|FieldDifference { name, first, second }| match is_secret(name) {
+                    true => format!("{name} differs"),
+                    false => format!("{name} {} -> {}", shown(first), shown(second)),
                 })
                 .collect();
             if let Some((first, second)) = body {
-                let length = |length: &Option<u64>| length.map_or_else(|| "none".into(), |length| length.to_string());
+                let length = |length: &Option<u64>| length.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string());
                 what.push(format!("body {} -> {} bytes", length(first), length(second)));
             }
-            ("!", kind.to_string(), key.to_string(), what)
+            format!("! {kind} {key}: {}", what.join(", "))
+        }
+    }
+}
+
+fn as_json(difference: &Difference) -> Json {
+    match difference {
+        Difference::OnlyInFirst { kind, key } => json!({"sign": "<", "kind": kind.name(), "key": key.to_string()}),
+        Difference::OnlyInSecond { kind, key } => json!({"sign": ">", "kind": kind.name(), "key": key.to_string()}),
+        Difference::Changed { kind, key, fields, body } => {
+            let value = |value: &Option<Value>| value.as_ref().map_or(Json::Null, json::value);
+            let fields: Map<String, Json> = fields
+                .iter()
+                .map(|field| (field.name.to_owned(), json!([value(&field.first), value(&field.second)])))
+                .collect();
+            let mut line = json!({"sign": "!", "kind": kind.name(), "key": key.to_string(), "fields": fields});
+            if let Some((first, second)) = body {
+                line["body_bytes"] = json!([first, second]);
+            }
+            line
         }
     }
 }

@@ -1,53 +1,76 @@
 //! `import`: an archive becomes a site, all of it or nothing.
 
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::site::install::{Target, TargetOptions};
+use ctdl_dump::site::install::{self, Recovered, Target, TargetOptions};
 use ctdl_dump::site::{Readback, Site, SiteOwner, SiteSink, accounts, freshness};
 use ctdl_dump::transfer::copy;
 
-use super::{Context, report_left_out, summary_json, summary_text};
+use super::Context;
 use crate::args::Import;
 use crate::exit_code::ExitCode;
-use crate::place;
+use crate::{json, place, summary, utc};
 
 /// Makes a site from an archive.
 pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
+    let source = name_of(&args.archive);
+    for recovered in install::recover(&args.site).map_err(Failure::from)? {
+        context.screen.say(&recovered);
+        if let Recovered::Finished { leftover, .. } = recovered
+            && leftover.source == source
+            && !args.replace
+        {
+            context.screen.say("so this import is done; to do it once more, say --replace");
+            return Ok(ExitCode::Complete);
+        }
+    }
+    let source = source.unwrap_or_else(|| "import from standard input".into());
     let options = TargetOptions { replace: args.replace, tables: &freshness, force_parts: false };
-    let target = Target::open(&args.site, &options).map_err(ctdl_dump::endpoint::Failure::from)?;
-    target.recovered().iter().for_each(|recovered| context.screen.say(&recovered.to_string()));
-    target.notes().iter().for_each(|note| context.screen.say(note));
+    let target = Target::open(&args.site, &options).map_err(Failure::from)?;
+    let told: Vec<String> = target.notes().to_vec();
+    told.iter().for_each(|note| context.screen.say(note));
     let owner = owner_of(target.path(), context);
     context.screen.task("import");
     let mut reader = place::open_archive(&args.archive, context)?;
-    let staging =
-        target.stage(&format!("import {}", args.archive.display())).map_err(ctdl_dump::endpoint::Failure::from)?;
-    let scratch = args.scratch.clone().unwrap_or_else(|| place::parent_of(staging.path()));
-    let mut sink =
-        SiteSink::create(staging.path(), scratch.clone(), owner).map_err(ctdl_dump::endpoint::Failure::from)?;
+    let staging = target.stage(&source).map_err(Failure::from)?;
+    let scratch = place::scratch_directory(args.scratch.as_deref(), Some(staging.path()))?;
+    let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner).map_err(Failure::from)?;
     let summary = copy(&mut *reader, &mut sink, &context.screen)?;
     let (expected, notices) = sink.into_expected();
     read_back(staging.path(), &scratch, expected, context)?;
-    let installed = staging.commit().map_err(ctdl_dump::endpoint::Failure::from)?;
+    let installed = staging.commit().map_err(Failure::from)?;
     context.screen.clear();
-    context.screen.say(&format!("{} is complete, read back and in place", installed.path.display()));
+    context.screen.say(format_args!("{} is complete, read back and in place", installed.path.display()));
     if let Some(previous) = &installed.previous {
-        context.screen.say(&format!("the previous site is kept in {}", previous.display()));
+        context.screen.say(format_args!("the previous site is kept in {}", previous.display()));
     }
-    installed.notes.iter().chain(&notices).for_each(|note| context.screen.say(note));
-    context.screen.say(&summary_text(&summary));
+    let notes = installed.notes.iter().filter(|note| !told.contains(note));
+    notes.chain(&notices).for_each(|note| context.screen.say(note));
+    context.screen.summary(&summary);
     if args.json {
-        println!("{}", summary_json(&summary));
+        let mut output = context.data()?;
+        output.line(json::summary(&summary))?;
+        output.flush()?;
     }
-    Ok(report_left_out(&summary, context))
+    Ok(summary::report_left_out(&summary, &context.screen))
+}
+
+/// What tells the archive from any other, also in the eyes of the next run; nothing does for a stream.
+fn name_of(archive: &Path) -> Option<String> {
+    let (path, found) = (archive.canonicalize().ok()?, std::fs::metadata(archive).ok()?);
+    found
+        .is_file()
+        .then(|| format!("import {}, {} bytes of {}", path.display(), found.len(), utc::second(found.mtime())))
 }
 
 fn read_back(staging: &Path, scratch: &Path, expected: ctdl_dump::site::Expected, context: &Context) -> Result<()> {
     context.screen.task("read back");
-    let written = Site::open(staging).map_err(ctdl_dump::endpoint::Failure::from).context("what was written")?;
+    let written = Site::open(staging).map_err(Failure::from).context("what was written")?;
     let mut source = written.source(place::read_options(scratch.to_owned()), &context.screen);
     copy(&mut source, &mut Readback::new(staging.to_owned(), expected), &context.screen)?;
     Ok(())

@@ -1,73 +1,114 @@
 //! `info`: what an archive or a site is.
 
 use std::fs::File;
+use std::io::Write;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::RandomReader;
+use ctdl_dump::codec::Digest;
 use ctdl_dump::codec::identity::hex;
+use ctdl_dump::codec::manifest::Count;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::{Kind, SiteInfo, printable};
 use ctdl_dump::transfer::{Discard, copy};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::Info;
 use crate::exit_code::ExitCode;
-use crate::place;
+use crate::{json, place, utc};
+
+/// What there is to say.
+struct Found {
+    site: SiteInfo,
+    kinds: Vec<(Kind, Count)>,
+    site_digest: Digest,
+    state_after: String,
+    left_out: Vec<(Kind, String)>,
+}
 
 /// Says what is at a place.
 pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
-    let is_file = std::fs::metadata(&args.place).is_ok_and(|found| found.is_file());
-    let (site, kinds, digest) = if is_file {
-        let file = File::open(&args.place).with_context(|| args.place.display().to_string())?;
-        let archive =
-            RandomReader::open(file).map_err(Failure::from).with_context(|| args.place.display().to_string())?;
-        (archive.site().clone(), archive.root().kinds.clone(), archive.root().site_digest)
+    let found = if place::is_file(&args.place) {
+        let what = || args.place.display().to_string();
+        of_file(File::open(&args.place).with_context(what)?).with_context(what)?
     } else {
         context.screen.task("info");
         let mut place = place::open(&args.place, context)?;
-        let mut source = place.source(context);
+        let mut source = place.source(context)?;
         let summary = copy(&mut *source, &mut Discard, &context.screen)?;
-        let site = source.site().clone();
-        (site, summary.kinds, summary.site_digest)
+        Found {
+            site: source.site().clone(),
+            kinds: summary.kinds,
+            site_digest: summary.site_digest,
+            state_after: summary.end.state_after,
+            left_out: summary.left_out,
+        }
     };
     context.screen.clear();
+    let mut output = context.data()?;
     if args.json {
-        let kinds: serde_json::Map<_, _> = kinds
-            .iter()
-            .map(|(kind, count)| (kind.to_string(), json!({"records": count.records, "body_bytes": count.body_bytes})))
-            .collect();
-        println!(
-            "{}",
-            json!({"node": printable(&site.node), "fqdn": printable(&site.fqdn), "release": site.release,
-            "layout": site.layout.to_string(), "tool": site.tool, "taken": site.snapshot.taken,
-            "method": site.snapshot.method, "proof": site.snapshot.proof, "without": site.without,
-            "kinds": kinds, "site_digest": hex(&digest)})
-        );
-        return Ok(ExitCode::Complete);
+        output.line(found.json())?;
+    } else {
+        output.write_all(found.text().as_bytes())?;
     }
-    print!("{}", text(&site));
-    for (kind, count) in &kinds {
-        let note = if *kind == Kind::Loss { "  <- could not be read from the source" } else { "" };
-        println!("{kind:12} {:>10} records {:>14} bytes of bodies{note}", count.records, count.body_bytes);
-    }
-    println!("site digest  {}", hex(&digest));
+    output.flush()?;
     Ok(ExitCode::Complete)
 }
 
-fn text(site: &SiteInfo) -> String {
-    let without =
-        if site.without.is_empty() { String::new() } else { format!("without      {}\n", site.without.join(", ")) };
-    format!(
-        "node         {} ({})\nrelease      {}, {}\nsnapshot     {}; {}\ntaken        {} seconds since 1970, by {}\n{without}",
-        printable(&site.node),
-        printable(&site.fqdn),
-        site.release,
-        site.layout,
-        site.snapshot.method,
-        site.snapshot.proof,
-        site.snapshot.taken,
-        site.tool,
-    )
+/// By the manifest alone, and by the few records that say what was left out.
+fn of_file(file: File) -> Result<Found> {
+    let archive = RandomReader::open(file).map_err(Failure::from)?;
+    let root = archive.root();
+    let mut left_out = Vec::new();
+    for kind in root.kinds.iter().map(|(kind, _)| *kind).filter(|kind| !kind.is_of_the_site()) {
+        for record in archive.headers(Some(kind)).map_err(Failure::from)? {
+            let (header, _digest) = record.map_err(Failure::from)?;
+            let why = header.fields.bytes("why").map(printable).unwrap_or_default();
+            left_out.push((kind, format!("{}: {why}", header.key)));
+        }
+    }
+    Ok(Found {
+        site: archive.site().clone(),
+        kinds: root.kinds.clone(),
+        site_digest: root.site_digest,
+        state_after: root.state_after.clone(),
+        left_out,
+    })
+}
+
+impl Found {
+    fn text(&self) -> String {
+        let site = &self.site;
+        let mut lines = vec![
+            format!("node         {} ({})", printable(&site.node), printable(&site.fqdn)),
+            format!("release      {}, {}", site.release, site.layout),
+            format!("snapshot     {}; {}", site.snapshot.method, site.snapshot.proof),
+            format!("afterwards   {}", self.state_after),
+            format!("taken        {}, by {}", utc::second(site.snapshot.taken), site.tool),
+        ];
+        if !site.without.is_empty() {
+            lines.push(format!("without      {}", site.without.join(", ")));
+        }
+        for (kind, Count { records, body_bytes }) in &self.kinds {
+            lines.push(format!("{kind:12} {records:>10} records {body_bytes:>14} bytes of bodies"));
+        }
+        for (kind, what) in &self.left_out {
+            lines.push(format!("{:12} {what}", if *kind == Kind::Loss { "lost" } else { "left out" }));
+        }
+        lines.push(format!("site digest  {}\n", hex(&self.site_digest)));
+        lines.join("\n")
+    }
+
+    fn json(&self) -> Json {
+        let site = &self.site;
+        let left_out: Vec<Json> =
+            self.left_out.iter().map(|(kind, what)| json!({"kind": kind.name(), "what": what})).collect();
+        json!({"node": json::text(&site.node), "fqdn": json::text(&site.fqdn), "release": site.release,
+            "layout": site.layout.to_string(), "tool": site.tool, "taken": site.snapshot.taken,
+            "method": site.snapshot.method, "proof": site.snapshot.proof, "state_after": self.state_after,
+            "without": site.without, "kinds": json::kinds(&self.kinds), "left_out": left_out,
+            "site_digest": hex(&self.site_digest)})
+    }
 }

@@ -1,13 +1,15 @@
 //! `verify`: the copy that an import makes, to nowhere.
 
+use std::io::Write;
+
 use anyhow::Result;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::transfer::{Discard, copy};
 
-use super::{Context, report_left_out, summary_json, summary_text};
+use super::Context;
 use crate::args::Verify;
 use crate::exit_code::ExitCode;
-use crate::place;
+use crate::{json, place, summary};
 
 /// Checks every byte of an archive.
 pub fn run(args: &Verify, context: &Context) -> Result<ExitCode> {
@@ -15,10 +17,14 @@ pub fn run(args: &Verify, context: &Context) -> Result<ExitCode> {
     let mut reader = place::open_archive(&args.archive, context)?;
     let summary = copy(&mut *reader, &mut Discard, &context.screen)?;
     context.screen.clear();
+    let mut output = context.data()?;
     if args.json {
-        println!("{}", summary_json(&summary));
+        output.line(json::summary(&summary))?;
     } else {
-        println!("{} is whole\n{}", args.archive.display(), summary_text(&summary));
+        let name =
+            if args.archive.as_os_str() == "-" { "the archive".into() } else { args.archive.display().to_string() };
+        output.line(format_args!("{name} is whole\n{}", summary::text(&summary)))?;
     }
-    Ok(report_left_out(&summary, context))
+    output.flush()?;
+    Ok(summary::report_left_out(&summary, &context.screen))
 }
