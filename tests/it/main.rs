@@ -3,6 +3,8 @@
 
 mod archive;
 mod cli;
+mod cli_screen;
+mod cli_trouble;
 mod fixtures;
 mod layers;
 mod readme;

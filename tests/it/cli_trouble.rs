@@ -1,0 +1,263 @@
+//! The commands when something goes wrong on the way: signals, full disks, pipes that nobody reads, files that are in the way.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::support::unpack_site;
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    command.stdin(Stdio::null());
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The archive of the small site, in a folder with nothing else.
+fn archive() -> (TempDir, std::path::PathBuf) {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    let output = program().arg("export").arg("--site").arg(site.path()).arg("-o").arg(&archive).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    (work, archive)
+}
+
+/// SIGTERM means what Ctrl-C means; a test that runs in the background may have SIGINT ignored.
+fn terminate(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn an_export_into_a_pipe_that_stands_still_can_be_interrupted() {
+    let (site, scratch) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let mut child = program()
+        .args(["export", "--site"])
+        .arg(site.path())
+        .env("TMPDIR", scratch.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once the first bytes are there it has begun, and it can't end: a pipe holds less than the rest.
+    let mut pipe = child.stdout.take().unwrap();
+    pipe.read_exact(&mut [0; 4096]).unwrap();
+    terminate(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+    assert!(said(&output).contains("interrupted"), "{}", said(&output));
+    assert_eq!(names(scratch.path()), [""; 0]);
+}
+
+#[test]
+fn an_import_from_a_pipe_that_stands_still_can_be_interrupted_and_leaves_nothing() {
+    let (work, archive) = archive();
+    let bytes = std::fs::read(archive).unwrap();
+    let target = work.path().join("site");
+    let mut child = program()
+        .args(["import", "-", "--site"])
+        .arg(&target)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds: when all of it is written, most of it was read.
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&bytes[..bytes.len() / 2]).unwrap();
+    terminate(&child);
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("interrupted"), "{text}");
+    assert_eq!(names(work.path()), ["a.ctz"]);
+}
+
+#[test]
+fn an_interrupted_export_leaves_a_whole_archive_or_nothing() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    let mut child = program()
+        .args(["export", "--progress", "json", "-o"])
+        .arg(&archive)
+        .arg("--site")
+        .arg(site.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut report = BufReader::new(child.stderr.take().unwrap());
+    report.read_line(&mut String::new()).unwrap();
+    terminate(&child);
+    let mut text = String::new();
+    report.read_to_string(&mut text).unwrap();
+    match child.wait().unwrap().code() {
+        Some(130) => assert_eq!(names(work.path()), [""; 0], "{text}"),
+        // It was faster than the signal.
+        Some(0) => assert_eq!(program().arg("verify").arg(&archive).output().unwrap().status.code(), Some(0)),
+        code => panic!("ended with {code:?}: {text}"),
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    use std::os::unix::process::ExitStatusExt;
+    let site = unpack_site("small");
+    let mut child = program().args(["export", "--site"]).arg(site.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdout.take().unwrap();
+    pipe.read_exact(&mut [0; 4096]).unwrap();
+    terminate(&child);
+    terminate(&child);
+    let status = child.wait().unwrap();
+    assert!(status.signal() == Some(15) || status.code() == Some(130), "{status}");
+}
+
+/// Runs the program with a limit on the size of files, which fails like a full disk, at a place that is the same on every machine.
+fn limited(kibibytes: u32, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    let script = format!("ulimit -f {kibibytes}; exec \"$@\"");
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(script).arg("bash").arg(env!("CARGO_BIN_EXE_ctdl-dump"));
+    command.args(arguments.iter().map(AsRef::as_ref));
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn an_export_that_finds_no_space_leaves_nothing() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let output = limited(500, &[&"export", &"--site", &site.path(), &"-o", &work.path().join("a.ctz")]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("writing the archive failed after"), "{}", said(&output));
+    assert_eq!(names(work.path()), [""; 0]);
+}
+
+#[test]
+fn an_import_that_finds_no_space_leaves_the_target_as_it_was() {
+    let (work, archive) = archive();
+    let output = limited(500, &[&"import", &archive, &"--site", &work.path().join("site")]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("cdb."), "{}", said(&output));
+    assert_eq!(names(work.path()), ["a.ctz"]);
+}
+
+#[test]
+fn a_full_standard_output_is_an_error_and_no_panic() {
+    let (_work, archive) = archive();
+    for arguments in [vec!["info"], vec!["list"], vec!["verify"], vec!["list", "--json"], vec!["extract"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = program();
+        command.args(&arguments).arg(&archive).stdout(full);
+        if arguments == ["extract"] {
+            command.args(["file", "messages/hello"]);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("standard output"), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// Runs a command whose standard output nobody reads.
+fn unread(command: &mut Command) -> Output {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    command.stdout(writer).output().unwrap()
+}
+
+#[test]
+fn a_list_that_nobody_reads_to_its_end_ends_quietly() {
+    let (_work, archive) = archive();
+    let output = unread(program().arg("list").arg(&archive));
+    assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
+}
+
+#[test]
+fn a_difference_that_nobody_reads_is_still_one() {
+    let (_work, archive) = archive();
+    let fresh = unpack_site("fresh");
+    let output = unread(program().arg("diff").arg(&archive).arg(fresh.path()));
+    assert_eq!((output.status.code(), said(&output)), (Some(7), String::new()));
+}
+
+#[test]
+fn an_export_that_nobody_reads_fails_aloud() {
+    let site = unpack_site("fresh");
+    let output = unread(program().args(["export", "--site"]).arg(site.path()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("Broken pipe"), "{}", said(&output));
+}
+
+#[test]
+fn a_closed_standard_error_is_no_reason_to_stop() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let archive = work.path().join("a.ctz");
+    let mut command = program();
+    command.args(["export", "--progress", "bar", "--site"]).arg(site.path()).arg("-o").arg(&archive).stderr(writer);
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert!(archive.exists());
+}
+
+#[test]
+fn an_archive_is_only_for_its_owner_and_never_replaced_unasked() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    let export = |extra: &[&str]| {
+        let mut command = program();
+        command.args(["export", "--site"]).arg(site.path()).arg("-o").arg(&archive).args(extra).output().unwrap()
+    };
+    std::fs::write(&archive, "mine").unwrap();
+    assert_eq!(export(&[]).status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&archive).unwrap(), "mine");
+    assert_eq!(export(&["--force"]).status.code(), Some(0));
+    assert_eq!(std::fs::metadata(&archive).unwrap().permissions().mode() & 0o7777, 0o600);
+    std::fs::remove_file(&archive).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &archive).unwrap();
+    assert_eq!(export(&["--force"]).status.code(), Some(1));
+    assert!(archive.is_symlink());
+}
+
+#[test]
+fn a_partial_file_of_a_killed_export_is_replaced_but_no_other() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (archive, partial) = (work.path().join("a.ctz"), work.path().join("a.ctz.partial"));
+    let export = || program().args(["export", "--site"]).arg(site.path()).arg("-o").arg(&archive).output().unwrap();
+    std::fs::write(&partial, "notes of mine").unwrap();
+    assert_eq!(export().status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&partial).unwrap(), "notes of mine");
+    std::fs::write(&partial, b"\x28\xb5\x2f\xfd and so on").unwrap();
+    let living = std::fs::File::open(&partial).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let output = export();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("another export"), "{}", said(&output));
+    drop(living);
+    assert_eq!(export().status.code(), Some(0));
+    assert_eq!(names(work.path()), ["a.ctz"]);
+}
+
+#[test]
+fn nothing_is_written_into_the_site_that_is_exported() {
+    let site = unpack_site("fresh");
+    let inside = site.path().join("files/a.ctz");
+    let export = || {
+        let mut command = program();
+        command.args(["export", "--site"]).arg(site.path());
+        command
+    };
+    let by_option = export().arg("-o").arg(&inside).output().unwrap();
+    assert_eq!(by_option.status.code(), Some(2), "{}", said(&by_option));
+    assert!(!inside.exists());
+    let scratch = export().arg("--scratch").arg(site.path().join("files")).arg("-o").arg("/dev/null").output().unwrap();
+    assert_eq!(scratch.status.code(), Some(2), "{}", said(&scratch));
+    let by_shell = export().stdout(std::fs::File::create(&inside).unwrap()).output().unwrap();
+    assert_eq!(by_shell.status.code(), Some(2), "{}", said(&by_shell));
+}
