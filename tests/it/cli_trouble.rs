@@ -84,6 +84,28 @@ fn an_import_from_a_pipe_that_stands_still_can_be_interrupted_and_leaves_nothing
 }
 
 #[test]
+fn what_a_killed_import_left_is_told_by_those_that_read_and_removed_by_the_next_import() {
+    let ((work, archive), fresh) = (archive(), unpack_site("fresh"));
+    let target = work.path().join("site");
+    assert!(Command::new("cp").arg("-a").arg(fresh.path()).arg(&target).status().unwrap().success());
+    let mut child = program().args(["import", "-", "--site"]).arg(&target).stdin(Stdio::piped()).spawn().unwrap();
+    let bytes = std::fs::read(&archive).unwrap();
+    child.stdin.take().unwrap().write_all(&bytes[..bytes.len() / 2]).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let compared = program().arg("diff").arg(fresh.path()).arg(&target).output().unwrap();
+    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
+    assert!(said(&compared).contains("was interrupted and has left"), "{}", said(&compared));
+    let imported = program().arg("import").arg(&archive).arg("--site").arg(&target).output().unwrap();
+    assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+    assert!(said(&imported).contains("is removed"), "{}", said(&imported));
+    let mut left = names(work.path());
+    left.sort();
+    assert_eq!((left.len(), left[0].as_str(), left[1].as_str()), (3, "a.ctz", "site"), "{left:?}");
+    assert!(left[2].starts_with("site.ctdl-dump-before-"), "{left:?}");
+}
+
+#[test]
 fn an_interrupted_export_leaves_a_whole_archive_or_nothing() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let archive = work.path().join("a.ctz");
@@ -112,7 +134,13 @@ fn an_interrupted_export_leaves_a_whole_archive_or_nothing() {
 fn a_second_signal_ends_the_program_at_once() {
     use std::os::unix::process::ExitStatusExt;
     let site = unpack_site("small");
-    let mut child = program().args(["export", "--site"]).arg(site.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = program()
+        .args(["export", "--site"])
+        .arg(site.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut pipe = child.stdout.take().unwrap();
     pipe.read_exact(&mut [0; 4096]).unwrap();
     terminate(&child);

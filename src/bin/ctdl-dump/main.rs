@@ -13,6 +13,7 @@ mod screen;
 mod stream;
 mod summary;
 mod utc;
+mod watched;
 
 use std::sync::Arc;
 

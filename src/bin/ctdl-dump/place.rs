@@ -38,7 +38,8 @@ pub fn is_file(path: &Path) -> bool {
 
 /// Opens a site, after a look at what an import may have left there.
 pub fn open_site(path: &Path, context: &Context) -> Result<Box<Site>> {
-    if path.is_dir() {
+    // In the middle of an exchange the site itself may be away.
+    if parent_of(path).is_dir() {
         for leftover in install::leftovers(path).map_err(Failure::from)? {
             look_at(&leftover, path, context)?;
         }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::Value;
 use ctdl_dump::transfer::{Comparison, Difference, FieldDifference};
 use serde_json::{Map, Value as Json, json};
@@ -11,6 +12,7 @@ use super::Context;
 use crate::args::Diff;
 use crate::error::{self, usage};
 use crate::exit_code::ExitCode;
+use crate::watched::Watched;
 use crate::{json, place};
 
 /// Compares two places.
@@ -20,11 +22,14 @@ pub fn run(args: &Diff, context: &Context) -> Result<ExitCode> {
     }
     let mut first = place::open(&args.first, context)?;
     let mut second = place::open(&args.second, context)?;
-    let (mut first, mut second) = (first.source(context)?, second.source(context)?);
-    let mut comparison = Comparison::begin(&mut *first, &mut *second)?;
+    context.screen.task("diff");
+    // The two go in step, so one shows how far both are.
+    let (mut first, mut second) = (Watched::new(first.source(context)?, &context.screen), second.source(context)?);
+    let mut comparison = Comparison::begin(&mut first, &mut *second)?;
     let mut output = context.data()?;
     let mut differences = 0u64;
     let mut print = |difference: &Difference| -> io::Result<()> {
+        context.screen.clear();
         if args.json { output.line(as_json(difference)) } else { output.line(as_text(difference)) }?;
         output.flush()
     };
