@@ -55,15 +55,7 @@ impl Screen {
             Progress::Auto | Progress::Bar => Form::Bar,
             Progress::None => Form::Nothing,
         };
-        let task = Task {
-            name: String::new(),
-            begun: Instant::now(),
-            shown: None,
-            is_drawn: false,
-            bytes: 0,
-            records: 0,
-            position: None,
-        };
+        let task = Task::new("");
         Screen { form, is_quiet: report.quiet, interrupt, task: Mutex::new(task) }
     }
 
@@ -143,6 +135,18 @@ impl Screen {
 }
 
 impl Task {
+    fn new(name: &str) -> Self {
+        Task {
+            name: name.into(),
+            begun: Instant::now(),
+            shown: None,
+            is_drawn: false,
+            bytes: 0,
+            records: 0,
+            position: None,
+        }
+    }
+
     fn seconds(&self) -> f64 {
         self.begun.elapsed().as_secs_f64()
     }
@@ -247,15 +251,7 @@ mod tests {
 
     #[test]
     fn a_task_without_a_known_end_promises_nothing() {
-        let task = Task {
-            name: "verify".into(),
-            begun: Instant::now(),
-            shown: None,
-            is_drawn: false,
-            bytes: 0,
-            records: 0,
-            position: None,
-        };
+        let task = Task::new("verify");
         assert_eq!(task.line(), "verify: 0 records, 0 B, 0 B/s");
         assert_eq!(task.json()["seconds_left"], Json::Null);
     }

@@ -9,7 +9,6 @@ mod branches;
 mod error;
 mod items;
 mod layout;
-mod lsn;
 mod meta;
 mod page;
 mod pageset;
@@ -24,7 +23,6 @@ mod tests;
 
 pub use error::{Damage, TableError};
 pub use items::{Item, Items, MAX_KEY_BYTES};
-pub use lsn::{Lsn, LsnSurvey, lsn_survey};
 pub use place::Place;
 pub use table::Table;
 pub use value::ValueReader;

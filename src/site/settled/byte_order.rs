@@ -1,11 +1,6 @@
 //! The byte order of a file, as its magic number shows it.
 
-/// Byte order of the integers in a log or a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByteOrder {
-    Little,
-    Big,
-}
+pub(super) use crate::record::ByteOrder;
 
 impl ByteOrder {
     /// The order in which `bytes` read as `magic`, if there's one.

@@ -10,7 +10,7 @@ use super::{ReadOptions, ReadSiteError, SiteSource};
 use crate::monitor::Monitor;
 use crate::record::{End, Root, SiteInfo, Snapshot};
 use crate::site::inventory::{self, Entry, Inventory, What};
-use crate::site::settled::{self, Fingerprint, LogState, State};
+use crate::site::settled::{self, Fingerprint, LogState, ServerState, State, Verdict};
 
 /// A site that can be read: settled, its tables open, its files listed.
 pub struct Site {
@@ -98,15 +98,16 @@ impl Site {
         if let Some(what) = self.fingerprint.difference(&settled::fingerprint(&self.data)?) {
             return Err(moved(what));
         }
-        let state = settled::examine(&self.data, &self.root)?;
-        if !state.verdict.is_settled() {
-            return Err(ReadSiteError::NotSettled { path: self.root.clone(), verdict: state.verdict });
+        // The tables and the log are the same files, unchanged: what the first look found of them still holds.
+        if let ServerState::Running { pid, how } = settled::find_server(&self.data, &self.root)? {
+            let verdict = Verdict::Running { pid, how };
+            return Err(ReadSiteError::NotSettled { path: self.root.clone(), verdict });
         }
         let now = inventory::take(&self.root)?;
         if let Some(what) = first_difference(&self.inventory.entries, &now.entries) {
             return Err(moved(what));
         }
-        Ok(End { state_after: state.verdict.to_string() })
+        Ok(End { state_after: "unchanged, and no server runs".into() })
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::site::settled::{Lsn, survey};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -33,14 +34,7 @@ fn libdb_goes_on_with_a_table_that_we_wrote() {
     let more: Pairs = (500u32..2000).map(|n| (noise(n, 20), vec![7; 30])).collect();
     // Without a page size the text is loaded into the table that is there.
     let mut text = "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n".to_owned();
-    for (key, value) in &more {
-        for half in [key, value] {
-            text.push(' ');
-            text.extend(half.iter().map(|byte| format!("{byte:02x}")));
-            text.push('\n');
-        }
-    }
-    text.push_str("DATA=END\n");
+    push_pairs(&mut text, &more);
     made.load(&text);
     pairs.extend(more);
     assert_libdb_is_content(&made.path);
@@ -51,9 +45,9 @@ fn libdb_goes_on_with_a_table_that_we_wrote() {
 fn the_survey_of_a_table_that_we_wrote_finds_no_log() {
     let pairs: Pairs = (0u32..500).map(|n| (noise(n, 20), noise(n, 2000))).collect();
     let made = Made::written(&pairs, 512, ByteOrder::Big);
-    let survey = lsn_survey(&made.path).unwrap();
-    assert!(survey.needs_no_log());
-    assert_eq!(survey.never_written, 0);
+    let survey = survey(&made.path).unwrap();
+    assert!(survey.never_logged());
+    assert_eq!(survey.blank, 0);
     assert_eq!(survey.not_logged, survey.pages);
     assert_eq!(survey.pages, made.path.metadata().unwrap().len() / 512);
 }
@@ -70,9 +64,9 @@ fn the_survey_finds_the_highest_lsn_and_pages_never_written() {
         }
         bytes[20 * 512..21 * 512].fill(0);
         std::fs::write(&made.path, bytes).unwrap();
-        let survey = lsn_survey(&made.path).unwrap();
-        assert_eq!(survey.highest, Some((Lsn { file: 3, offset: 5 }, 7)));
-        assert_eq!(survey.never_written, 1);
-        assert!(!survey.needs_no_log());
+        let survey = survey(&made.path).unwrap();
+        assert_eq!((survey.highest, survey.highest_page), (Lsn { file: 3, offset: 5 }, 7));
+        assert_eq!(survey.blank, 1);
+        assert!(!survey.never_logged());
     }
 }

@@ -66,14 +66,7 @@ impl Made {
         let mut text = format!(
             "VERSION=3\nformat=bytevalue\ntype=btree\ndb_pagesize={page_size}\ndb_lorder={lorder}\nHEADER=END\n"
         );
-        for (key, value) in pairs {
-            for half in [key, value] {
-                text.push(' ');
-                text.extend(half.iter().map(|byte| format!("{byte:02x}")));
-                text.push('\n');
-            }
-        }
-        text.push_str("DATA=END\n");
+        push_pairs(&mut text, pairs);
         made.load(&text);
         made
     }
@@ -165,4 +158,16 @@ fn pairs() -> impl Strategy<Value = Pairs> {
     ];
     let value = (any::<u32>(), length).prop_map(|(seed, length)| noise(seed, length));
     proptest::collection::btree_map(key, value, 0..120)
+}
+
+/// Pairs as `db5.3_load` takes them, and the end of its input.
+fn push_pairs(text: &mut String, pairs: &Pairs) {
+    for (key, value) in pairs {
+        for half in [key, value] {
+            text.push(' ');
+            text.extend(half.iter().map(|byte| format!("{byte:02x}")));
+            text.push('\n');
+        }
+    }
+    text.push_str("DATA=END\n");
 }
