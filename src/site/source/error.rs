@@ -38,6 +38,19 @@ pub enum ReadSiteError {
         /// What changed.
         what: String,
     },
+    /// The scratch directory has no room for the external sort.
+    #[error(
+        "{scratch} has {free_bytes} bytes free, and sorting the tables of this site can take {needed_bytes}; make room there, or name another directory with --scratch",
+        scratch = scratch.display()
+    )]
+    NoScratchSpace {
+        /// The scratch directory.
+        scratch: PathBuf,
+        /// What is free there.
+        free_bytes: u64,
+        /// What the sort can take.
+        needed_bytes: u64,
+    },
     /// The user interrupted the work.
     #[error("interrupted")]
     Interrupted,

@@ -176,7 +176,10 @@ impl<'s> Walk<'s> {
     fn stage_after(&mut self, stage: &Stage<'s>) -> Result<Stage<'s>, ReadSiteError> {
         let inventory = self.site.inventory();
         let next_kind = match stage {
-            Stage::Start => Kind::Config,
+            Stage::Start => {
+                self.check_scratch()?;
+                Kind::Config
+            }
             Stage::Ordered(Kind::Config, _) => Kind::Floor,
             Stage::Ordered(Kind::Floor, _) => Kind::User,
             Stage::Ordered(Kind::User, _) => Kind::Room,

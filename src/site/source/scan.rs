@@ -27,6 +27,22 @@ pub(super) fn table_of(kind: Kind) -> Option<u8> {
 }
 
 impl Walk<'_> {
+    /// Fails if the scratch directory has no room for what doesn't fit into memory.
+    pub(super) fn check_scratch(&self) -> Result<(), ReadSiteError> {
+        let needed_bytes = self.tables.sorted_bytes();
+        if needed_bytes <= SORT_BYTES as u64 {
+            return Ok(());
+        }
+        let scratch = &self.options.scratch;
+        let found = rustix::fs::statvfs(scratch)
+            .map_err(|error| ReadSiteError::Io { path: scratch.clone(), source: error.into() })?;
+        let free_bytes = found.f_bavail.saturating_mul(found.f_frsize);
+        if free_bytes < needed_bytes {
+            return Err(ReadSiteError::NoScratchSpace { scratch: scratch.clone(), free_bytes, needed_bytes });
+        }
+        Ok(())
+    }
+
     /// An empty queue.
     pub(super) fn queue(&self) -> Queue {
         Queue::new(&self.options.scratch, SORT_BYTES)

@@ -58,6 +58,16 @@ impl Tables {
         Ok(None)
     }
 
+    /// The most that the external sort can need on disk, in bytes: what is sorted are the pages of all tables but that of the big bodies,
+    /// which are read where they lie.
+    pub fn sorted_bytes(&self) -> u64 {
+        self.tables
+            .iter()
+            .filter(|(number, _)| **number != table::BIG_BODIES)
+            .map(|(_, pairs)| pairs.file_bytes())
+            .sum()
+    }
+
     /// The release whose schema the tables have.
     pub fn release(&self) -> Result<i64, ReadSiteError> {
         let level = self.setting("MM_hosted_upgrade_level")?;
