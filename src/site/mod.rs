@@ -11,4 +11,6 @@ pub mod sort;
 mod source;
 
 pub use sink::{Expected, Readback, SiteOwner, SiteSink, WriteSiteError};
-pub use source::{ReadOptions, ReadSiteError, Site, SiteSource, freshness};
+pub use source::{
+    OwnSetting, Parts, ReadOptions, ReadSiteError, Site, SiteSource, Watch, data_directory, freshness, snapshot_now,
+};

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use ctdl_dump::endpoint::Source as _;
 use ctdl_dump::monitor::Silent;
-use ctdl_dump::record::Kind;
-use ctdl_dump::site::{ReadOptions, Readback, Site, SiteOwner, SiteSink};
+use ctdl_dump::record::{Body, Kind};
+use ctdl_dump::site::{OwnSetting, Parts, ReadOptions, Readback, Site, SiteOwner, SiteSink};
 use ctdl_dump::transfer::{Comparison, copy};
 
 use crate::support::unpack_site;
@@ -90,6 +91,41 @@ fn a_site_that_changes_meanwhile_is_refused_at_the_end() {
     let mut source = opened.source(options(scratch.path()), &Silent);
     let error = copy(&mut source, &mut ctdl_dump::transfer::Discard, &Silent).unwrap_err();
     assert!(error.to_string().contains("(messages came, went or changed)"), "{error}");
+}
+
+#[test]
+fn a_setting_changed_for_the_snapshot_is_carried_as_the_site_had_it() {
+    let site = unpack_site("small");
+    let scratch = tempfile::tempdir().unwrap();
+    let key = "c_nodename";
+    let carried = |value: Option<&[u8]>| {
+        let setting = OwnSetting { name: key.into(), value: value.map(<[u8]>::to_vec) };
+        let parts = Parts { setting: Some(setting), ..Parts::in_place(site.path()).unwrap() };
+        let opened = Site::of(parts).unwrap();
+        let mut source = opened.source(options(scratch.path()), &Silent);
+        while let Some(header) = source.next().unwrap() {
+            if header.kind == Kind::Config && header.key.to_string() == key {
+                return match header.body {
+                    Some(Body::Inline(value)) => Some(value),
+                    body => panic!("{body:?}"),
+                };
+            }
+        }
+        None
+    };
+    assert_eq!(carried(Some(b"elsewhere")).unwrap(), b"elsewhere");
+    assert_eq!(carried(None), None);
+}
+
+#[test]
+fn losses_are_records_of_their_own() {
+    let site = unpack_site("fresh");
+    let scratch = tempfile::tempdir().unwrap();
+    let losses = vec![("message 7".to_owned(), "its page is gone".to_owned())];
+    let opened = Site::of(Parts { losses, ..Parts::in_place(site.path()).unwrap() }).unwrap();
+    let mut source = opened.source(options(scratch.path()), &Silent);
+    let summary = copy(&mut source, &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
+    assert_eq!(summary.left_out, [(Kind::Loss, "message 7: its page is gone".to_owned())]);
 }
 
 /// Path, inode, size, mode, times and contents of everything below.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::body::{BodyReader, Content};
 use super::{ReadSiteError, owners::Owners};
-use crate::record::{Fields, Header, Key, Kind, Value};
+use crate::record::{Fields, Header, Key, Kind};
 use crate::site::inventory::{Entry, LeftOut, What};
 
 /// The record of a file, directory or link of the site, and its body.
@@ -64,9 +64,18 @@ pub(super) fn log_record<'s>(log: &LogFile, owners: &mut Owners) -> Result<(Head
 
 /// The record of something that was left out though somebody might miss it.
 pub(super) fn omitted_record(left_out: &LeftOut) -> Header {
+    absent(Kind::Omitted, left_out.path.clone(), &left_out.why.to_string())
+}
+
+/// The record of something that could not be had.
+pub(super) fn loss_record(what: &str, why: &str) -> Header {
+    absent(Kind::Loss, what.as_bytes().to_vec(), why)
+}
+
+fn absent(kind: Kind, what: Vec<u8>, why: &str) -> Header {
     let mut fields = Fields::new();
-    fields.set("why", Value::String(left_out.why.to_string().into_bytes()));
-    Header { kind: Kind::Omitted, key: Key::name(left_out.path.clone()), fields, body: None, residue: None }
+    fields.set_string("why", why);
+    Header { kind, key: Key::name(what), fields, body: None, residue: None }
 }
 
 /// A log file and its name in the copy.

@@ -1,6 +1,6 @@
 //! A site on disk as a source of records (`format-spec/site.md`).
 //!
-//! `Site::open` looks whether the site is settled and opens its tables; `Site::source` walks over it. The walk takes one kind after the
+//! `Site::open` looks whether the site is settled and opens its tables, `Site::of` takes the parts of a snapshot; `Site::source` walks over it. The walk takes one kind after the
 //! other: a pass over the kind's table in page order, the external sort, then the records in canonical order. Large values are read where
 //! they lie. Nothing is ever written to the site.
 
@@ -10,6 +10,7 @@ mod files;
 mod fresh;
 mod messages;
 mod owners;
+mod parts;
 mod queue;
 mod rooms;
 mod scan;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use error::ReadSiteError;
 pub use fresh::freshness;
+pub use parts::{OwnSetting, Parts, Watch, data_directory, snapshot_now};
 pub use site::Site;
 
 use body::{BodyReader, Content};
@@ -80,6 +82,7 @@ enum Stage<'s> {
     Messages(Messages),
     Files(std::slice::Iter<'s, Entry>),
     Logs(std::vec::IntoIter<LogFile>),
+    Losses(std::slice::Iter<'s, (String, String)>),
     Omitted(std::slice::Iter<'s, LeftOut>),
     End,
 }
@@ -133,6 +136,9 @@ impl<'s> SiteSource<'s> {
             Stage::Logs(logs) => {
                 let record = logs.next().map(|log| files::log_record(&log, &mut self.walk.owners)).transpose()?;
                 Ok(record.map(|(header, body)| (header, body, true)))
+            }
+            Stage::Losses(losses) => {
+                Ok(losses.next().map(|(what, why)| (files::loss_record(what, why), BodyReader::nothing(), false)))
             }
             Stage::Omitted(left_out) => Ok(left_out
                 .find(|left_out| !left_out.why.is_expected())
@@ -198,7 +204,8 @@ impl<'s> Walk<'s> {
             }
             Stage::Messages(_) => return Ok(Stage::Files(inventory.entries.iter())),
             Stage::Files(_) => return Ok(Stage::Logs(std::mem::take(&mut self.logs).into_iter())),
-            Stage::Logs(_) => return Ok(Stage::Omitted(inventory.left_out.iter())),
+            Stage::Logs(_) => return Ok(Stage::Losses(self.site.parts().losses.iter())),
+            Stage::Losses(_) => return Ok(Stage::Omitted(inventory.left_out.iter())),
             Stage::Omitted(_) | Stage::End => return Ok(Stage::End),
         };
         Ok(Stage::Ordered(next_kind, self.ordered(next_kind)?))
@@ -279,6 +286,6 @@ impl Source for SiteSource<'_> {
     }
 
     fn finish(&mut self) -> Result<End, Failure> {
-        Ok(self.walk.site.look_again()?)
+        Ok(self.walk.site.parts().look_again()?)
     }
 }

@@ -1,7 +1,7 @@
 //! From a table to records in canonical order: one pass in page order, then the external sort.
 
 use super::queue::{Body, Ordered, Queue};
-use super::{ReadSiteError, Walk};
+use super::{OwnSetting, ReadSiteError, Walk};
 use crate::record::{self, Fields, Header, Key, Kind, Layout};
 use crate::site::btree::{Item, Place, Table};
 use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, table};
@@ -57,6 +57,9 @@ impl Walk<'_> {
             let mut item = Item::default();
             while items.next_into(&mut item)? {
                 self.check_interrupted()?;
+                if table_number == table::CONFIG && !self.restore_setting(&mut item) {
+                    continue;
+                }
                 match self.typed(table, table_number, &item)? {
                     Some((header, body)) => queue.push(&header, &body)?,
                     None => self.push_odd(table_number, &item)?,
@@ -64,6 +67,19 @@ impl Walk<'_> {
             }
         }
         queue.finish()
+    }
+
+    /// Puts the site's own value into a setting that was changed for the snapshot; `false` if the site has no such setting of its own.
+    fn restore_setting(&self, item: &mut Item) -> bool {
+        let changed = self.site.parts().setting.as_ref().filter(|setting| setting.name.as_bytes() == item.key);
+        match changed.map(OwnSetting::pair_value) {
+            None => true,
+            Some(None) => false,
+            Some(Some(value)) => {
+                item.value = Place::Inline(value);
+                true
+            }
+        }
     }
 
     /// The record that a pair is; `None` for one that only a `table` record can express.
