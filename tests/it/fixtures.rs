@@ -1,11 +1,17 @@
 //! The sites in `fixtures/site/` are what their facts say.
 
+use std::process::Command;
+
 use crate::support::{project, python, unpack_site};
 
 #[test]
 fn the_packed_sites_hold_what_their_facts_say() {
-    for name in ["small", "fresh"] {
+    for name in ["small", "fresh", "crashed"] {
         let site = unpack_site(name);
+        if name == "crashed" {
+            let status = Command::new("db5.3_recover").arg("-h").arg(site.path().join("data")).status();
+            assert!(status.expect("`make setup` installs db5.3-util").success());
+        }
         let facts = python().arg("-B").arg(project("fixtures/site/facts.py")).arg(site.path()).output().unwrap();
         assert!(facts.status.success(), "facts.py: {}", String::from_utf8_lossy(&facts.stderr));
         let expected = std::fs::read_to_string(project("fixtures/site").join(format!("{name}.facts"))).unwrap();
