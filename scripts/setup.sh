@@ -13,6 +13,13 @@ need python3 "Install Python 3.11 or newer."
 packages=()
 command -v db5.3_dump >/dev/null && command -v db5.3_verify >/dev/null && command -v db5.3_load >/dev/null || packages+=(db5.3-util)
 command -v zstd >/dev/null || packages+=(zstd)
+# libdb itself, linked statically; build.rs looks in the same places.
+any_of() { for file in "$@"; do if [ -f "$file" ]; then return 0; fi; done; return 1; }
+multiarch=$(uname -m | sed 's/^i.86$/i386/')-linux-gnu
+if [ -z "${CTDL_DUMP_LIBDB_DIR:-}" ]; then
+  any_of {/usr/include/"$multiarch",/usr/include,/usr/local/include}/db.h &&
+    any_of {/usr/lib/"$multiarch",/usr/lib64,/usr/lib,/usr/local/lib}/libdb-5.3.a || packages+=(libdb5.3-dev)
+fi
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
 if [ ${#packages[@]} -gt 0 ]; then

@@ -5,6 +5,7 @@ pub mod btree;
 pub mod install;
 pub mod inventory;
 pub mod layout;
+pub mod recovery;
 pub mod settled;
 mod sink;
 pub mod sort;

@@ -8,5 +8,6 @@ mod cli_trouble;
 mod fixtures;
 mod layers;
 mod readme;
+mod recovery;
 mod site;
 mod support;

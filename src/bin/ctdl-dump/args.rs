@@ -69,6 +69,9 @@ pub enum Command {
     Diff(Diff),
     /// Take single messages, files or a room's messages out of an archive
     Extract(Extract),
+    /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
+    #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]
+    RecoverCopy(RecoverCopy),
 }
 
 /// Write a whole site into one archive.
@@ -245,4 +248,24 @@ pub struct Extract {
     /// Messages as the bytes that are stored
     #[arg(long)]
     pub raw: bool,
+}
+
+/// What an export starts, in a process of its own, to recover a private copy of tables from the logs beside them.
+#[derive(Debug, Args)]
+pub struct RecoverCopy {
+    /// The process that waits for it
+    #[arg(long, value_name = "PID")]
+    pub parent: u32,
+    /// Which recovery
+    #[arg(value_name = "KIND")]
+    pub kind: RecoveryKind,
+    /// The directory `data` of a scratch directory
+    #[arg(value_name = "DATA", value_hint = ValueHint::DirPath)]
+    pub data: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecoveryKind {
+    Normal,
+    Catastrophic,
 }

@@ -43,6 +43,7 @@ fn main() -> std::process::ExitCode {
         Command::List(args) => command::list::run(args, &context),
         Command::Diff(args) => command::diff::run(args, &context),
         Command::Extract(args) => command::extract::run(args, &context),
+        Command::RecoverCopy(args) => command::recover_copy::run(args),
     };
     context.screen.clear();
     match result {

@@ -64,6 +64,12 @@ fn the_library_never_prints_exits_or_reads_arguments_and_environment() {
 }
 
 #[test]
+fn only_the_wrapper_of_libdb_has_unsafe_code() {
+    let unsafe_code = sources("src").into_iter().filter(|source| source.says("unsafe")).map(|source| source.path);
+    assert_eq!(unsafe_code.collect::<Vec<_>>(), [std::path::Path::new("src/site/recovery/libdb.rs")]);
+}
+
+#[test]
 fn a_file_is_short_enough_to_be_read_in_one_go() {
     let long: Vec<_> = sources("src").into_iter().filter(|source| source.lines > MOST_LINES).collect();
     let named: Vec<_> = long.iter().map(|source| format!("{} has {}", source.path.display(), source.lines)).collect();

@@ -6,6 +6,7 @@ pub mod extract;
 pub mod import;
 pub mod info;
 pub mod list;
+pub mod recover_copy;
 pub mod verify;
 
 use std::sync::Arc;
