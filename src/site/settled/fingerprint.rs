@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::error::SettledError;
-use super::log_end::{LogState, read_log_end};
+use super::log_end::read_log_end;
+use super::log_state::LogState;
 
 /// Names, sizes, times and places of all files in `data`, and how the log ends. Taken before and after an export, two that are equal
 /// say that nothing was written in between.

@@ -1,4 +1,4 @@
-//! Reader for Berkeley DB log files of version 19 (libdb 5.3), one record after the other.
+//! Reader for Berkeley DB log files of versions 12 to 19 (libdb 4.5 to 5.3), one record after the other.
 //!
 //! A log file is a chain of records, then zeros to its full size, which it has from birth. Each record begins with 12 bytes:
 //!
@@ -11,18 +11,21 @@
 //! The first record of a file is its header: magic number 0x040988, version, size that a full file has, and 4 unused bytes. All
 //! others begin with the record's kind, transaction, and the LSN of that transaction's record before (file, offset). Numbers are
 //! little-endian in every log seen, also in those of big-endian machines; the magic number decides. (Seen in the logs of nine
-//! sites of three kinds of machine, and compared with `db5.3_printlog`.)
+//! sites of three kinds of machine, all of version 19, and compared with `db5.3_printlog`.)
+//!
+//! Version 12 brought the two fields in front into the check sum. Since then frames have not changed, nor have the records that are looked
+//! into here: `db5.3_printlog`, which knows what each version brought, reads a log whose header says 12 to 18 in the same way.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::byte_order::ByteOrder;
-pub use super::log_record::{LogRecord, RecordKind};
+pub use super::log_record::{LogRecord, RecordKind, TableUse};
 use super::lsn::Lsn;
 
-/// The log version read here.
-pub const LOG_VERSION: u32 = 19;
+/// The log versions read here.
+pub const LOG_VERSIONS: std::ops::RangeInclusive<u32> = 12..=19;
 
 const MAGIC: u32 = 0x0004_0988;
 const HEADER: usize = 12;
@@ -52,14 +55,20 @@ pub enum LogError {
     },
     /// The log was written by another version of libdb.
     #[error(
-        "{path}: the log has version {found}, which is not read yet (version {LOG_VERSION}, of libdb 5.3, is)",
-        path = path.display()
+        "{path}: the log has version {found}, which is not read (versions {} to {} are, of libdb 4.5 to 5.3)",
+        LOG_VERSIONS.start(), LOG_VERSIONS.end(), path = path.display()
     )]
     Version {
         /// The log file.
         path: PathBuf,
         /// The version found.
         found: u32,
+    },
+    /// There are zeros, or nothing, where the header of the file should be.
+    #[error("{path}: nothing was written to this log file since it was made", path = path.display())]
+    Unwritten {
+        /// The log file.
+        path: PathBuf,
     },
     /// Something that is neither a whole record nor the zeros behind the last one.
     #[error("{path}: at byte {offset}, behind the record at {last}: {what}", path = path.display(), offset = at.offset)]
@@ -81,6 +90,7 @@ pub enum LogError {
 pub struct LogFile {
     path: PathBuf,
     number: u32,
+    version: u32,
     order: ByteOrder,
     reader: BufReader<File>,
     size: u64,
@@ -91,10 +101,40 @@ pub struct LogFile {
 }
 
 impl LogFile {
+    /// Opens log file `number` as the one that follows the record at `before`, if there's one.
+    ///
+    /// # Errors
+    /// Those of [`LogFile::open`] and [`LogFile::must_follow`].
+    pub fn open_after(path: &Path, number: u32, before: Option<Lsn>) -> Result<LogFile, LogError> {
+        let log = LogFile::open(path, number)?;
+        before.map_or(Ok(()), |before| log.must_follow(before))?;
+        Ok(log)
+    }
+
+    /// Checks that this file follows the record at `before`.
+    ///
+    /// # Errors
+    /// [`LogError::Broken`], with byte 0 as the place, if it follows another one.
+    pub fn must_follow(&self, before: Lsn) -> Result<(), LogError> {
+        if (before.file.checked_add(1), before.offset) == (Some(self.number), self.prev_file_last) {
+            return Ok(());
+        }
+        Err(LogError::Broken {
+            path: self.path.clone(),
+            at: self.lsn(0),
+            last: before,
+            what: format!(
+                "this file doesn't follow that record: its own header names byte {} of file {}",
+                self.prev_file_last,
+                self.number.saturating_sub(1)
+            ),
+        })
+    }
+
     /// Opens log file `number` for reading and checks its header record.
     ///
     /// # Errors
-    /// [`LogError::NotALog`] and [`LogError::Version`] as said there; [`LogError::Broken`] if the header's check sum is wrong.
+    /// [`LogError::Unwritten`], [`LogError::NotALog`] and [`LogError::Version`] as said there; [`LogError::Broken`] if the header's check sum is wrong.
     pub fn open(path: &Path, number: u32) -> Result<LogFile, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let not_a_log = |found: String| LogError::NotALog { path: path.to_owned(), found };
@@ -106,6 +146,9 @@ impl LogFile {
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let mut head = Vec::with_capacity(PREFIX);
         reader.by_ref().take(PREFIX as u64).read_to_end(&mut head).map_err(io)?;
+        if head.iter().all(|&byte| byte == 0) {
+            return Err(LogError::Unwritten { path: path.to_owned() });
+        }
         let magic = head
             .get(HEADER..HEADER + 4)
             .ok_or_else(|| not_a_log(format!("it has only {} bytes, the header alone has {PREFIX}", head.len())))?;
@@ -113,7 +156,7 @@ impl LogFile {
             .ok_or_else(|| not_a_log(format!("bytes 12 to 15 are {magic:02x?}, not 88 09 04 00 or its reverse")))?;
         let field = |at| order.u32_at(&head, at).unwrap_or_default();
         let version = field(16);
-        if version != LOG_VERSION {
+        if !LOG_VERSIONS.contains(&version) {
             return Err(LogError::Version { path: path.to_owned(), found: version });
         }
         let (prev, len, sum) = (field(0), field(4), field(8));
@@ -129,6 +172,7 @@ impl LogFile {
         Ok(LogFile {
             path: path.to_owned(),
             number,
+            version,
             order,
             reader,
             size,
@@ -137,6 +181,11 @@ impl LogFile {
             at: len,
             finished: false,
         })
+    }
+
+    /// The version in its header.
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     /// Where the last record read begins.

@@ -3,96 +3,20 @@
 //! The last log file is walked from its header to the last record. Ends that prove whole tables:
 //!
 //! - *clean stop*: a `__txn_ckp` (all changed pages are written, then this), one `__dbreg_register` CLOSE for each table, and nothing else;
-//! - *recovered*: `__txn_ckp` and `__txn_recycle`, written by recovery (`db_recover`, or a server that recovers at its start);
-//! - a clean stop followed by `__txn_recycle` alone: something opened the environment and changed nothing. No page is ever written before
+//! - *checkpoint*: the end of a transaction, one `__dbreg_register` for each open table, then a `__txn_ckp` that covers that transaction,
+//!   and nothing else. A record of a change between the position that it covers and the checkpoint itself may be missing in the tables;
+//! - *recovered*: `__txn_ckp` and `__txn_recycle`, written by recovery (`db_recover`, or a server that recovers at its start). Recovery
+//!   closes the tables before its checkpoint, so no table is named as open between the position that it covers and itself;
+//! - one of these followed by `__txn_recycle` alone: something opened the environment and changed nothing. No page is ever written before
 //!   the record of its change, so the tables are as they were.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::log::{LogError, LogFile, LogRecord, RecordKind};
+use super::log_record::{Checkpoint, TableUse};
+use super::log_state::LogState;
 use super::lsn::Lsn;
-
-/// How the log of a site ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogState {
-    /// There is no log file.
-    None,
-    /// The server stopped in order.
-    CleanStop {
-        /// The last checkpoint.
-        checkpoint: Lsn,
-        /// Behind the last record.
-        end: Lsn,
-        /// The tables that were closed after the checkpoint.
-        closed: BTreeSet<String>,
-    },
-    /// Recovery ran to its end, and nothing was written since.
-    Recovered {
-        /// The checkpoint that recovery made.
-        checkpoint: Lsn,
-        /// Behind the last record.
-        end: Lsn,
-    },
-    /// A checkpoint, and nothing after it.
-    Checkpoint {
-        /// The checkpoint.
-        checkpoint: Lsn,
-        /// Behind the last record.
-        end: Lsn,
-    },
-    /// Changes are in the log that may not be in the tables.
-    Unclean {
-        /// What was found at the end.
-        reason: String,
-        /// Behind the last whole record.
-        end: Lsn,
-    },
-    /// The log can't be read.
-    Unreadable {
-        /// Why.
-        reason: String,
-        /// The log's version, if that is what hinders.
-        version: Option<u32>,
-    },
-}
-
-/// The proof, in words.
-impl fmt::Display for LogState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LogState::None => f.write_str("there is no log, and no page of a table was ever logged"),
-            LogState::CleanStop { checkpoint, end, closed } => write!(
-                f,
-                "the log ends at {end} with the checkpoint at {checkpoint} and {} tables closed after it",
-                closed.len()
-            ),
-            LogState::Recovered { checkpoint, end } => {
-                write!(f, "the log ends at {end} with recovery's checkpoint at {checkpoint}")
-            }
-            LogState::Checkpoint { checkpoint, end } => {
-                write!(f, "the log ends at {end} with the checkpoint at {checkpoint}")
-            }
-            LogState::Unclean { reason, end } => write!(f, "the log ends at {end}: {reason}"),
-            LogState::Unreadable { reason, .. } => write!(f, "the log can't be read: {reason}"),
-        }
-    }
-}
-
-impl LogState {
-    /// Where the log ends, if that is known.
-    pub fn end(&self) -> Option<Lsn> {
-        match self {
-            LogState::CleanStop { end, .. }
-            | LogState::Recovered { end, .. }
-            | LogState::Checkpoint { end, .. }
-            | LogState::Unclean { end, .. } => Some(*end),
-            LogState::None | LogState::Unreadable { .. } => None,
-        }
-    }
-}
 
 /// A new last file may hold too little to tell; so many files before it are looked at, too.
 const FILES_BACK: usize = 3;
@@ -130,21 +54,13 @@ pub fn read_log_end(data: &Path) -> std::io::Result<LogState> {
         let tail = files.get(files.len() - back..).unwrap_or_default();
         end = End::default();
         match walk(tail, &mut end) {
+            // The server is about to write the first bytes of a new file; the file before tells where the log ends.
+            Err(LogError::Unwritten { .. } | LogError::Broken { .. })
+                if end.end == Lsn::default() && back == 1 && files.len() > 1 => {}
+            Err(error) => return Ok(end.cut_short_by(&error)),
             Ok(()) => {}
-            Err(LogError::Version { path, found }) => {
-                return Ok(LogState::Unreadable {
-                    reason: LogError::Version { path, found }.to_string(),
-                    version: Some(found),
-                });
-            }
-            Err(error @ LogError::Broken { .. }) => {
-                return Ok(LogState::Unclean { reason: error.to_string(), end: end.end });
-            }
-            Err(error) => {
-                return Ok(LogState::Unreadable { reason: error.to_string(), version: None });
-            }
         }
-        if end.seen != Seen::TooLittle {
+        if !end.needs_more() {
             break;
         }
     }
@@ -155,22 +71,8 @@ pub fn read_log_end(data: &Path) -> std::io::Result<LogState> {
 fn walk(files: &[(u32, PathBuf)], end: &mut End) -> Result<(), LogError> {
     let mut before: Option<Lsn> = None;
     for (number, path) in files {
-        let mut log = LogFile::open(path, *number)?;
-        if let Some(before) = before
-            && (before.file.checked_add(1), before.offset) != (Some(*number), log.prev_file_last())
-        {
-            return Err(LogError::Broken {
-                path: path.clone(),
-                at: Lsn { file: *number, offset: 0 },
-                last: before,
-                what: format!(
-                    "this file doesn't follow that record: its own header names byte {} of file {}",
-                    log.prev_file_last(),
-                    number.saturating_sub(1)
-                ),
-            });
-        }
-        end.end = log.next_record();
+        let mut log = LogFile::open_after(path, *number, before)?;
+        end.begin(&log);
         while let Some(record) = log.next() {
             end.take(&record?);
             end.end = log.next_record();
@@ -182,7 +84,7 @@ fn walk(files: &[(u32, PathBuf)], end: &mut End) -> Result<(), LogError> {
 
 /// What stands behind the last checkpoint.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+pub(super) enum Seen {
     /// Nothing that decides: the checkpoint must be in an earlier file.
     #[default]
     TooLittle,
@@ -196,31 +98,86 @@ enum Seen {
     Changes,
 }
 
-/// The end of the log as far as it was read.
+/// What the last checkpoint proves.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Not known, because the records before it are in an earlier file.
+    #[default]
+    Unknown,
+    /// Made by a server at work; all changes before it are in the tables.
+    Server,
+    /// Made by recovery.
+    Recovery,
+    /// There are changes between the position that it covers and itself.
+    ChangesSince,
+    /// It covers a transaction that had not ended.
+    OpenTransaction,
+}
+
+/// The end of a log as far as it was read.
 #[derive(Debug, Default)]
-struct End {
-    end: Lsn,
-    seen: Seen,
-    checkpoint: Option<Lsn>,
+pub(super) struct End {
+    /// Behind the last whole record.
+    pub(super) end: Lsn,
+    pub(super) seen: Seen,
+    pub(super) proof: Proof,
+    /// The last checkpoint.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// Whether nothing was ever logged before what was read, and nothing but `__txn_recycle` in it.
+    pub(super) nothing_before: bool,
     closed: BTreeSet<String>,
     records_after: u64,
+    records: u64,
+    last: Last,
+}
+
+/// Where the last record of some kinds stands.
+#[derive(Debug, Default)]
+struct Last {
+    /// A table named as open at a checkpoint.
+    named: Lsn,
+    /// A table closed by recovery.
+    closed_by_recovery: Lsn,
+    /// Any other record.
+    other: Lsn,
+    /// A change of a table, and whether it is the end of its transaction.
+    change: Option<bool>,
 }
 
 impl End {
-    fn take(&mut self, record: &LogRecord) {
+    /// Goes on to the next file, which follows what was read.
+    pub(super) fn begin(&mut self, log: &LogFile) {
+        self.end = log.next_record();
+        if self.records == 0 {
+            self.nothing_before = log.prev_file_last() == 0;
+        }
+    }
+
+    pub(super) fn take(&mut self, record: &LogRecord) {
+        self.records += 1;
         self.records_after += 1;
+        self.nothing_before &= record.kind == RecordKind::TxnRecycle;
+        let table_use = record.table_use();
         self.seen = match (record.kind, self.seen) {
-            (RecordKind::TxnCkp, _) => {
-                self.checkpoint = Some(record.lsn);
-                self.closed.clear();
-                self.records_after = 0;
-                Seen::Checkpoint
-            }
+            (RecordKind::TxnCkp, _) => match record.checkpoint() {
+                Some(checkpoint) => {
+                    self.checkpoint = Some(checkpoint);
+                    self.proof = self.last.proof(&checkpoint);
+                    self.closed.clear();
+                    self.records_after = 0;
+                    Seen::Checkpoint
+                }
+                None => Seen::Changes,
+            },
             (RecordKind::TxnRecycle, Seen::Checkpoint) => Seen::Recycled,
             (RecordKind::TxnRecycle, seen) => seen,
             (RecordKind::DbregRegister, seen @ (Seen::TooLittle | Seen::Checkpoint | Seen::Closed)) => {
-                let closed = closed_table(record)
-                    .is_some_and(|table| self.closed.len() < MOST_TABLES && self.closed.insert(table));
+                let closed = match table_use {
+                    Some((TableUse::Closed, table)) => {
+                        self.closed.len() < MOST_TABLES && self.closed.insert(table.to_owned())
+                    }
+                    _ => false,
+                };
                 match seen {
                     _ if !closed => Seen::Changes,
                     Seen::TooLittle => Seen::TooLittle,
@@ -229,40 +186,86 @@ impl End {
             }
             _ => Seen::Changes,
         };
+        self.last.take(record, table_use.map(|(how, _)| how));
     }
 
-    fn state(self) -> LogState {
+    /// Whether an earlier file must be read to know.
+    fn needs_more(&self) -> bool {
+        match self.seen {
+            Seen::TooLittle => true,
+            Seen::Checkpoint | Seen::Recycled => self.proof == Proof::Unknown,
+            Seen::Changes | Seen::Closed => false,
+        }
+    }
+
+    /// Whether nothing was read but the closing of tables.
+    pub(super) fn only_closed(&self) -> bool {
+        self.seen == Seen::TooLittle && !self.closed.is_empty()
+    }
+
+    /// The answer, where an error ended the reading.
+    pub(super) fn cut_short_by(&self, error: &LogError) -> LogState {
+        let reason = error.to_string();
+        match error {
+            LogError::Broken { .. } => LogState::Unclean { reason, end: self.end },
+            LogError::Unwritten { .. } if self.end != Lsn::default() => LogState::Unclean { reason, end: self.end },
+            LogError::Version { found, .. } => LogState::Unreadable { reason, version: Some(*found) },
+            _ => LogState::Unreadable { reason, version: None },
+        }
+    }
+
+    /// The answer, where the whole log was read.
+    pub(super) fn state(&self) -> LogState {
         let end = self.end;
-        match (self.seen, self.checkpoint) {
-            (Seen::Checkpoint, Some(checkpoint)) => LogState::Checkpoint { checkpoint, end },
-            (Seen::Recycled, Some(checkpoint)) => LogState::Recovered { checkpoint, end },
-            (Seen::Closed, Some(checkpoint)) => LogState::CleanStop { checkpoint, end, closed: self.closed },
-            (_, Some(checkpoint)) => LogState::Unclean {
-                reason: format!(
-                    "the log ends at {end}, {} records after the last checkpoint at {checkpoint}, and those are not the records of an orderly stop",
-                    self.records_after
-                ),
-                end,
-            },
-            (_, None) => LogState::Unclean {
-                reason: format!(
-                    "the log ends at {end} among changes, not with a checkpoint and the closing of all tables"
-                ),
-                end,
-            },
+        let unclean = |reason: String| LogState::Unclean { reason, end };
+        let Some(Checkpoint { lsn: checkpoint, ckp_lsn, .. }) = self.checkpoint else {
+            return unclean(format!(
+                "the log ends at {end} among changes, not with a checkpoint and the closing of all tables"
+            ));
+        };
+        match (self.seen, self.proof) {
+            (Seen::Closed, _) => LogState::CleanStop { checkpoint, end, closed: self.closed.clone() },
+            (Seen::Checkpoint | Seen::Recycled, Proof::Server) => LogState::Checkpoint { checkpoint, end },
+            (Seen::Recycled, Proof::Recovery) => LogState::Recovered { checkpoint, end },
+            (Seen::Checkpoint, Proof::Recovery) => unclean(format!(
+                "the log ends at {end} with the checkpoint at {checkpoint} of a recovery that did not come to its end"
+            )),
+            (Seen::Checkpoint | Seen::Recycled, Proof::OpenTransaction) => unclean(format!(
+                "the log ends at {end} with the checkpoint at {checkpoint}, made while the transaction at {ckp_lsn} was open"
+            )),
+            (Seen::Checkpoint | Seen::Recycled, _) => unclean(format!(
+                "the log ends at {end} with the checkpoint at {checkpoint}, which covers the changes up to {ckp_lsn} only, and there may be more"
+            )),
+            _ => unclean(format!(
+                "the log ends at {end}, {} records after the last checkpoint at {checkpoint}, and those are not the records of an orderly stop",
+                self.records_after
+            )),
         }
     }
 }
 
-/// The table that a `__dbreg_register` record closes; `None` for every other use of that record.
-///
-/// Body: opcode (2 = CLOSE), length of the name, the name with a NUL, and more that isn't needed here.
-fn closed_table(record: &LogRecord) -> Option<String> {
-    const CLOSE: u32 = 2;
-    if record.u32_at(0)? != CLOSE {
-        return None;
+impl Last {
+    fn take(&mut self, record: &LogRecord, table_use: Option<TableUse>) {
+        match table_use {
+            Some(TableUse::AtCheckpoint) => self.named = record.lsn,
+            Some(TableUse::ClosedByRecovery) => self.closed_by_recovery = record.lsn,
+            _ => self.other = record.lsn,
+        }
+        if !matches!(record.kind, RecordKind::DbregRegister | RecordKind::TxnCkp | RecordKind::TxnRecycle) {
+            self.change = Some(record.kind == RecordKind::TxnRegop);
+        }
     }
-    let name = record.body.get(8..)?.get(..record.u32_at(4)? as usize)?;
-    let name = name.strip_suffix(&[0]).unwrap_or(name);
-    str::from_utf8(name).ok().map(str::to_owned)
+
+    /// What a checkpoint proves that follows these records.
+    fn proof(&self, checkpoint: &Checkpoint) -> Proof {
+        let covered = checkpoint.ckp_lsn;
+        match self.change {
+            _ if self.other > covered => Proof::ChangesSince,
+            None => Proof::Unknown,
+            Some(_) if self.named <= covered => Proof::Recovery,
+            Some(_) if self.closed_by_recovery > covered => Proof::ChangesSince,
+            Some(true) => Proof::Server,
+            Some(false) => Proof::OpenTransaction,
+        }
+    }
 }

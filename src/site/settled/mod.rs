@@ -5,7 +5,8 @@
 //! lock nor open file shows a server, a connection to one of its sockets that is closed without a word.
 //!
 //! A clean end of the log does not prove whole tables: a 980 server that was killed and started again lives on with torn ones, and stops in
-//! order. The walk over a table finds those; this module doesn't look into pages.
+//! order. [`read_history`] finds such a start as long as the logs reach back to it, the walk over a table finds what is torn; this module
+//! doesn't look into pages.
 
 use std::fmt;
 use std::path::Path;
@@ -15,7 +16,9 @@ mod error;
 mod fingerprint;
 pub mod log;
 mod log_end;
+mod log_history;
 mod log_record;
+mod log_state;
 mod lsn;
 mod server;
 #[cfg(test)]
@@ -25,7 +28,10 @@ mod verdict;
 pub use error::SettledError;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub(crate) use log_end::log_number;
-pub use log_end::{LogState, log_files, read_log_end};
+pub use log_end::{log_files, read_log_end};
+pub use log_history::{LogHistory, ServerStart, StartedAfter, checkpoint_since, read_history};
+pub use log_record::Checkpoint;
+pub use log_state::LogState;
 pub(crate) use lsn::is_table_name;
 pub use lsn::{Lsn, TableLsns, survey};
 pub use server::{RunningSign, ServerState, find_server};

@@ -50,5 +50,5 @@ fn a_record_more_in_the_log_is_a_difference_even_if_the_clock_does_not_show_it()
     let before = taken(&site);
     let mut after = before.clone();
     after.log = LogState::None;
-    assert_eq!(before.difference(&after).as_deref(), Some("the log ended at [1][344] and ends at nowhere now"));
+    assert_eq!(before.difference(&after).as_deref(), Some("the log ended at [1][510] and ends at nowhere now"));
 }

@@ -120,11 +120,109 @@ fn a_new_last_file_that_holds_too_little_sends_the_look_back_to_the_one_before()
 
 #[test]
 fn a_log_of_another_version_is_named_and_not_guessed_at() {
-    let state = end_of(&LogBuilder::with(ByteOrder::Little, 17, 0).checkpoint().close("cdb.00").build());
-    let LogState::Unreadable { reason, version: Some(17) } = state else {
-        panic!("{state:?}");
-    };
-    assert!(reason.contains("version 17"), "{reason}");
+    for version in [8, 11, 20, 22] {
+        let state = end_of(&LogBuilder::with(ByteOrder::Little, version, 0).checkpoint().close("cdb.00").build());
+        let LogState::Unreadable { reason, version: Some(found) } = state else {
+            panic!("{state:?}");
+        };
+        assert!(found == version && reason.contains(&format!("version {version}")), "{reason}");
+    }
+}
+
+#[test]
+fn logs_of_older_versions_with_the_same_frame_are_read() {
+    for version in 12..=19 {
+        let log = LogBuilder::with(ByteOrder::Little, version, 0).change().checkpoint().close("cdb.00");
+        assert!(is_clean(&end_of(&log.build())), "{version}");
+    }
+}
+
+#[test]
+fn a_table_with_big_endian_pages_is_closed_like_any_other() {
+    let log = LogBuilder::new().change().checkpoint().register(0x1002, "cdb.00");
+    assert!(is_clean(&end_of(&log.build())));
+}
+
+#[test]
+fn a_checkpoint_that_covers_the_last_transaction_is_the_proof_of_whole_tables() {
+    for log in [
+        LogBuilder::new().change().checkpoint(),
+        LogBuilder::new().change().checkpoint().checkpoint(),
+        LogBuilder::new().change().checkpoint().recycle(),
+        LogBuilder::new().checkpoint().close("cdb.00").start().checkpoint(),
+    ] {
+        let (checkpoint, end) = (log.checkpoint_at(), log.end());
+        assert_eq!(end_of(&log.build()), LogState::Checkpoint { checkpoint, end });
+    }
+}
+
+fn not_proved(log: LogBuilder) -> String {
+    let end = log.end();
+    match end_of(&log.build()) {
+        LogState::Unclean { reason, end: found } if found == end => reason,
+        state => panic!("{state:?}"),
+    }
+}
+
+#[test]
+fn a_change_while_a_checkpoint_is_made_takes_its_proof_away() {
+    let log = LogBuilder::new().change();
+    let covered = log.last;
+    let log = log.change().register(1, "cdb.00").covering(1, covered);
+    let reason = not_proved(log);
+    assert!(reason.contains(&format!("covers the changes up to [1][{covered}] only")), "{reason}");
+
+    let log = LogBuilder::new().change();
+    let covered = log.last;
+    not_proved(log.register(1, "cdb.00").change().covering(1, covered));
+    let log = LogBuilder::new().change();
+    let covered = log.last;
+    not_proved(log.change().register(1, "cdb.00").covering(1, covered).recycle());
+    not_proved(LogBuilder::new().change().checkpoint().change());
+}
+
+#[test]
+fn a_checkpoint_within_a_transaction_is_no_proof() {
+    let reason = not_proved(LogBuilder::new().change().record(58, b"a change to a page").checkpoint());
+    assert!(reason.contains("was open"), "{reason}");
+}
+
+#[test]
+fn a_checkpoint_before_which_nothing_is_known_is_no_proof() {
+    not_proved(LogBuilder::with(ByteOrder::Little, 19, 4711).checkpoint());
+}
+
+#[test]
+fn a_checkpoint_in_a_new_file_is_proved_by_the_file_before() {
+    let site = Site::new();
+    let first = LogBuilder::new().change();
+    let covered = first.last;
+    site.log(1, &first.build());
+    let second = LogBuilder::with(ByteOrder::Little, 19, covered).register(1, "cdb.00").covering(1, covered);
+    site.log(2, &second.build());
+    let state = read_log_end(&site.data()).unwrap();
+    assert!(matches!(state, LogState::Checkpoint { .. }), "{state:?}");
+}
+
+#[test]
+fn recovery_that_did_not_come_to_its_end_is_no_proof() {
+    let log = LogBuilder::new().change();
+    let covered = log.last;
+    let reason = not_proved(log.register(5, "cdb.00").covering(1, covered));
+    assert!(reason.contains("recovery that did not come to its end"), "{reason}");
+}
+
+#[test]
+fn a_new_file_that_was_not_written_yet_ends_the_log_before_it() {
+    let site = Site::new();
+    let log = LogBuilder::new().change().checkpoint();
+    let end = log.end();
+    site.log(4, &log.build());
+    for new in [&b""[..], &[0; 20], &[0; 5000]] {
+        site.log(5, new);
+        let state = read_log_end(&site.data()).unwrap();
+        assert!(matches!(state, LogState::Unclean { end: found, .. } if found.offset == end.offset), "{state:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::*;
 
 mod fingerprint;
 mod log_end;
+mod log_history;
 mod server;
 mod verdict;
 
@@ -126,11 +127,51 @@ impl LogBuilder {
     }
 
     fn change(self) -> Self {
-        self.record(58, b"a change to a page").record(10, b"a commit, 20 bytes..")
+        self.record(58, b"a change to a page").commit()
     }
 
+    /// A running server's checkpoint: the tables it has open, and the position that is covered.
     fn checkpoint(self) -> Self {
-        self.record(11, &[0; 28])
+        let covered = self.last;
+        self.register(1, "cdb.00").register(1, "cdb.01").covering(1, covered)
+    }
+
+    /// What recovery writes at its end.
+    fn recovery(self) -> Self {
+        let covered = self.last;
+        self.register(5, "cdb.00").covering(1, covered).recycle()
+    }
+
+    fn covering(self, file: u32, offset: u32) -> Self {
+        let body = [file, offset, 0, 0, 1_000_000_000, 0, 0].map(|n| self.number(n)).concat();
+        self.record(11, &body)
+    }
+
+    /// What a server writes that starts on tables that are there.
+    fn start(self) -> Self {
+        let log = self.recycle().register(3, "cdb.00").commit();
+        log.register(3, "cdb.01").commit()
+    }
+
+    fn commit(self) -> Self {
+        self.record(10, b"a commit, 20 bytes..")
+    }
+
+    /// Where the last checkpoint begins, in file 1.
+    fn checkpoint_at(&self) -> Lsn {
+        let mut at = (0, 0);
+        while let Some(len) = self.order.u32_at(&self.bytes, at.0 + 4) {
+            if self.order.u32_at(&self.bytes, at.0 + 12) == Some(11) {
+                at.1 = at.0;
+            }
+            at.0 += len as usize;
+        }
+        lsn(1, u32::try_from(at.1).unwrap())
+    }
+
+    /// Behind the last record, in file 1.
+    fn end(&self) -> Lsn {
+        lsn(1, u32::try_from(self.bytes.len()).unwrap())
     }
 
     fn recycle(self) -> Self {
@@ -159,6 +200,11 @@ impl LogBuilder {
 
 /// The log of a 980 server that was started on an empty directory and stopped: 438 records with the file's header, 14 tables.
 fn real_log() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/log/clean-stop.log.zst");
+    recorded("clean-stop.log")
+}
+
+/// A log recorded from a real server (`fixtures/log/README.md`).
+fn recorded(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/log").join(format!("{name}.zst"));
     zstd::decode_all(std::fs::File::open(path).unwrap()).unwrap()
 }

@@ -80,7 +80,7 @@ fn a_checkpoint_without_an_orderly_stop_is_a_crash() {
 #[test]
 fn a_recovered_copy_is_settled() {
     let site = Site::stopped();
-    let log = LogBuilder::new().change().register(5, "cdb.00").checkpoint().recycle();
+    let log = LogBuilder::new().change().recovery();
     site.log(1, &log.build());
     assert_eq!(site.examine().verdict, Verdict::StoppedSettled);
 }
