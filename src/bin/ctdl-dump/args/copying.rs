@@ -1,0 +1,94 @@
+//! What can be typed after the commands that make, take and check archives.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+/// The site of a server that was installed the usual way.
+const USUAL_SITE: &str = "/usr/local/citadel";
+
+/// Write a whole site into one archive.
+///
+/// The site is never written to, not a byte. Its server must be stopped; a running, crashed or torn site is refused with the
+/// reason and the way out. The archive holds every password and key of the site: with -o only its owner may read it.
+///
+/// What is no part of a site (sockets, programs, core dumps) is left out and named at the end.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ctdl-dump export -o /backup/site.ctz
+  ctdl-dump export --site /citadel-data --log /var/log/citadel.log -o site.ctz
+  ctdl-dump export | ssh new ctdl-dump import -")]
+pub struct Export {
+    /// The site's directory
+    #[arg(long, value_name = "DIR", default_value = USUAL_SITE, value_hint = ValueHint::DirPath)]
+    pub site: PathBuf,
+    /// Write to FILE instead of standard output; it appears when it is complete, until then it is FILE.partial
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Replace FILE if it exists, once the new archive is complete
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Take a log file along (may be given more than once); an import puts it into `logs/` of the site
+    #[arg(long = "log", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub logs: Vec<PathBuf>,
+    /// Leave the full text index to the new server, which rebuilds it at 26 messages a minute
+    #[arg(long)]
+    pub without_fulltext: bool,
+    /// Where temporary files go; else beside FILE, else $TMPDIR or /var/tmp
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub scratch: Option<PathBuf>,
+    /// Level of the zstd compression
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub level: i32,
+    /// Threads that compress; the archive is the same for any number [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Print the summary as a line of JSON on standard output
+    #[arg(long, requires = "output")]
+    pub json: bool,
+}
+
+/// Make a site from an archive.
+///
+/// The new site is built beside the old one, read back and compared with the archive, and put into place at the very end, in one
+/// step. Until then nothing of the old site is touched; afterwards it is kept under a dated name. The server must be stopped.
+///
+/// A site that has been used is refused unless --replace is given. Fresh is what a server makes at its first start.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ctdl-dump import site.ctz
+  ctdl-dump import site.ctz --site /srv/citadel --replace
+  ssh old ctdl-dump export | ctdl-dump import -")]
+pub struct Import {
+    /// The archive, or `-` for standard input
+    #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
+    pub archive: PathBuf,
+    /// The directory that becomes the site
+    #[arg(long, value_name = "DIR", default_value = USUAL_SITE, value_hint = ValueHint::DirPath)]
+    pub site: PathBuf,
+    /// Replace a site that has been used; it is kept under a dated name
+    #[arg(long)]
+    pub replace: bool,
+    /// Where temporary files go; else into the new site's own staging directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub scratch: Option<PathBuf>,
+    /// Print the summary as a line of JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Check every byte of an archive.
+///
+/// This is the copy that an import makes, without a site at its end: what verify accepts, import accepts.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ctdl-dump verify site.ctz
+  ssh old ctdl-dump export | tee site.ctz | ctdl-dump verify -")]
+pub struct Verify {
+    /// The archive, or `-` for standard input
+    #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
+    pub archive: PathBuf,
+    /// Print the result as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+}

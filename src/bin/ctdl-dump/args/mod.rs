@@ -1,0 +1,78 @@
+//! What can be typed. What it means is each command's business.
+
+mod copying;
+mod hidden;
+mod looking;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use copying::{Export, Import, Verify};
+pub use hidden::{RecoverCopy, RecoveryKind};
+pub use looking::{Diff, Extract, Info, List};
+
+use crate::exit_code::ExitCode;
+
+/// Backs up and moves whole Citadel sites: users, rooms, messages, files, banners, keys.
+///
+/// A site is a directory (the one that holds `data/`), an archive is a file (`.ctz`), and `-` is standard input.
+#[derive(Debug, Parser)]
+#[command(name = "ctdl-dump", version, max_term_width = 100, after_help = ExitCode::table())]
+#[command(after_long_help = format!("{}{}", EXAMPLES, ExitCode::table()))]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub report: Report,
+}
+
+const EXAMPLES: &str = "Examples:
+  ctdl-dump export -o site.ctz                          back up the site in /usr/local/citadel
+  ctdl-dump verify site.ctz                             make sure that the backup is whole
+  ctdl-dump import site.ctz --site /srv/citadel         make a site of it
+  ctdl-dump export | ssh new ctdl-dump import -         move a site to another machine
+
+";
+
+/// How the work is reported.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Report {
+    /// How progress is shown on standard error
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Progress::Auto, help_heading = "Reporting")]
+    pub progress: Progress,
+    /// Say nothing but warnings, errors and what was left out
+    #[arg(short, long, global = true, help_heading = "Reporting")]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A line that is redrawn if standard error is a terminal, else nothing
+    Auto,
+    /// A line that is redrawn
+    Bar,
+    /// Lines of JSON (docs/json.md), also for warnings, errors and summaries
+    Json,
+    /// Nothing
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a whole site into one archive
+    Export(Export),
+    /// Make a site from an archive
+    Import(Import),
+    /// Check every byte of an archive
+    Verify(Verify),
+    /// Say what an archive or a site is
+    Info(Info),
+    /// List the records of an archive or a site
+    List(List),
+    /// Compare two archives or sites record by record
+    Diff(Diff),
+    /// Take single messages, files or a room's messages out of an archive
+    Extract(Extract),
+    /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
+    #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]
+    RecoverCopy(RecoverCopy),
+}
