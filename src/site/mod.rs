@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod btree;
+mod claim;
 pub mod install;
 pub mod inventory;
 pub mod layout;

@@ -6,10 +6,10 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::escape::{escape, unescape};
 use super::place::Place;
 use super::steps::Fs;
 use super::{InstallError, Mode};
+use crate::site::claim::{escape, unescape};
 
 const FIRST_LINE: &str = "ctdl-dump-journal 1";
 

@@ -1,14 +1,14 @@
 //! The server's own lock on a site: `citadel.lock`, `flock`'ed while it runs.
 
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, lstat, open};
+use rustix::fs::{FlockOperation, Mode, OFlags, open};
 use rustix::io::Errno;
 
 use super::InstallError;
 use super::names::SERVER_LOCK;
 use super::steps::Fs;
+use crate::site::claim::{Locked, same_file};
 use crate::site::settled::{ServerState, SettledError, find_server};
 
 /// What `citadel.lock` says about a site.
@@ -72,39 +72,5 @@ pub(super) fn take(fs: &Fs, site: &Path, found: LockState) -> Result<Locked, Ins
         Ok(Some(lock)) if same_file(lock.file(), &path) => Ok(lock),
         Ok(_) => Err(running("it has taken or replaced citadel.lock this very moment")),
         Err(error) => Err(InstallError::io("lock", &path, error)),
-    }
-}
-
-/// A file that is locked by `flock` until this is dropped.
-#[derive(Debug)]
-pub(super) struct Locked(OwnedFd);
-
-impl Locked {
-    /// Locks without waiting; `None` if somebody else has the lock.
-    pub(super) fn try_new(file: OwnedFd, operation: FlockOperation) -> Result<Option<Self>, Errno> {
-        match flock(&file, operation) {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) fn file(&self) -> &OwnedFd {
-        &self.0
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // Closing would do, unless a process that another thread starts in this instant holds a copy of the descriptor.
-        let _ = flock(&self.0, FlockOperation::Unlock);
-    }
-}
-
-/// Whether the name still stands for the file that was opened by it: one that was unlinked in between locks nobody out.
-pub(super) fn same_file(file: &OwnedFd, path: &Path) -> bool {
-    match (fstat(file), lstat(path)) {
-        (Ok(opened), Ok(named)) => (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino),
-        _ => false,
     }
 }

@@ -51,10 +51,8 @@
 //! touched. The only thing ever removed with its contents is `site/`, and only when no journal says that it may be the old one.
 
 mod error;
-mod escape;
 mod exchange;
 mod fresh;
-mod identity;
 mod journal;
 mod lock;
 mod mounts;
@@ -64,7 +62,6 @@ mod recover;
 mod resolve;
 mod seen;
 mod staging;
-mod stamp;
 mod steps;
 mod target;
 mod way;

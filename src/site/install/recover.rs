@@ -4,14 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::exchange;
-use super::identity::Identity;
 use super::journal::Journal;
-use super::lock::{Locked, probe, refuse_running, take};
+use super::lock::{probe, refuse_running, take};
 use super::place::Place;
 use super::resolve::real_path;
 use super::steps::{Fs, exists};
 use super::workshop::{Owner, Workshop, look};
 use super::{InstallError, Mode};
+use crate::site::claim::{Identity, Locked};
 
 /// A workshop at a target: of a run that still lives, or of one that was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]

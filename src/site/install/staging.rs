@@ -8,15 +8,15 @@ use rustix::fs::{Mode as Permissions, OFlags, open};
 
 use super::exchange;
 use super::journal::{Journal, in_order};
-use super::lock::{LockState, Locked, probe, refuse_running, take};
+use super::lock::{LockState, probe, refuse_running, take};
 use super::names::{NEW_MARK, SERVER_LOCK, is_ours};
 use super::place::Place;
 use super::recover::{Recovered, leftover};
-use super::stamp::stamp;
 use super::steps::{exists, free_name, names_in};
 use super::target::Target;
 use super::workshop::Workshop;
 use super::{InstallError, Mode};
+use crate::site::claim::{Locked, stamp};
 
 /// A directory to be filled with a site. Dropped without [`commit`](Staging::commit), it vanishes with all that is in it.
 #[derive(Debug)]

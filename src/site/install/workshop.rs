@@ -9,13 +9,15 @@ use rustix::fs::{FlockOperation, Mode as Permissions, OFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::InstallError;
-use super::identity::Identity;
-use super::lock::{Locked, same_file};
 use super::place::Place;
 use super::steps::{Fs, exists};
+use crate::site::claim::{Identity, Locked, same_file};
 
 /// A state file is far shorter, but for the source, which is one line that a person gave.
 const MOST_STATE_BYTES: u64 = 1 << 20;
+
+/// First line of a state file: what it is, and its version.
+const STATE_KIND: &str = "ctdl-dump-staging 1";
 
 /// A workshop that this process holds.
 #[derive(Debug)]
@@ -72,7 +74,11 @@ impl Workshop {
 
     /// Writes down that this process works here now, and makes sure that it is found after a power cut.
     pub(super) fn sign(&self, source: &str) -> Result<(), InstallError> {
-        self.fs.rewrite(&self.place.state(), self.state.file(), Identity::of_this_process(source).text().as_bytes())?;
+        self.fs.rewrite(
+            &self.place.state(),
+            self.state.file(),
+            Identity::of_this_process(Some(source)).text(STATE_KIND).as_bytes(),
+        )?;
         self.fs.sync_dir(self.place.workshop())?;
         self.fs.sync_dir(self.place.around())
     }

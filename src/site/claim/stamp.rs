@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time in UTC as `2026-11-24T08-15-00Z`: sorts by time, and holds no colon, which some tools take for a host.
-pub(super) fn stamp(time: SystemTime) -> String {
+pub(in crate::site) fn stamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

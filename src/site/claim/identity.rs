@@ -1,4 +1,4 @@
-//! Who works in a workshop: the contents of its file `state`.
+//! Who works in a directory: what is written in the file that is locked.
 
 use std::fs;
 use std::time::SystemTime;
@@ -6,30 +6,31 @@ use std::time::SystemTime;
 use super::escape::{escape, unescape};
 use super::stamp::stamp;
 
-/// Who began a workshop, as far as it is written down.
+/// Who began the work in a directory, as far as it is written down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) pid: Option<u32>,
-    pub(super) started: Option<u64>,
-    pub(super) boot: Option<String>,
-    pub(super) begun: Option<String>,
-    pub(super) source: Option<String>,
+pub(in crate::site) struct Identity {
+    pub(in crate::site) pid: Option<u32>,
+    pub(in crate::site) started: Option<u64>,
+    pub(in crate::site) boot: Option<String>,
+    pub(in crate::site) begun: Option<String>,
+    pub(in crate::site) source: Option<String>,
 }
 
 impl Identity {
-    pub(super) fn of_this_process(source: &str) -> Self {
+    pub(in crate::site) fn of_this_process(source: Option<&str>) -> Self {
         let pid = std::process::id();
         Self {
             pid: Some(pid),
             started: start_time(pid),
             boot: boot_id(),
             begun: Some(stamp(SystemTime::now())),
-            source: Some(source.to_owned()),
+            source: source.map(str::to_owned),
         }
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut text = "ctdl-dump-staging 1\n".to_owned();
+    /// The file: `kind` as its first line, then a line of a word and a value for each thing known.
+    pub(in crate::site) fn text(&self, kind: &str) -> String {
+        let mut text = format!("{kind}\n");
         let lines = [
             ("pid", self.pid.map(|pid| pid.to_string())),
             ("started", self.started.map(|ticks| ticks.to_string())),
@@ -45,8 +46,8 @@ impl Identity {
         text
     }
 
-    /// What can be understood of a state file: one that was cut by a power failure is no reason to stop.
-    pub(super) fn parse(text: &str) -> Self {
+    /// What can be understood of such a file: one that was cut by a power failure is no reason to stop.
+    pub(in crate::site) fn parse(text: &str) -> Self {
         let mut identity = Self::default();
         for (word, value) in text.lines().filter_map(|line| line.split_once(' ')) {
             match word {
@@ -62,7 +63,7 @@ impl Identity {
     }
 
     /// Whether the very process that is named here still lives: the second opinion, for file systems whose locks say nothing.
-    pub(super) fn lives_elsewhere(&self) -> bool {
+    pub(in crate::site) fn lives_elsewhere(&self) -> bool {
         let Some(pid) = self.pid.filter(|&pid| pid != std::process::id()) else {
             return false;
         };

@@ -1,7 +1,7 @@
 //! File names and command lines as one word: `%XX` for every byte that is not plain.
 
 /// The bytes as printable ASCII without blanks; `%` and everything unusual becomes `%XX`. Never empty: no bytes give `%`.
-pub(super) fn escape(bytes: &[u8]) -> String {
+pub(in crate::site) fn escape(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "%".to_owned();
     }
@@ -17,7 +17,7 @@ pub(super) fn escape(bytes: &[u8]) -> String {
 }
 
 /// The bytes that [`escape`] was given; `None` for a text that it can't have made.
-pub(super) fn unescape(text: &str) -> Option<Vec<u8>> {
+pub(in crate::site) fn unescape(text: &str) -> Option<Vec<u8>> {
     if text == "%" {
         return Some(Vec::new());
     }
