@@ -9,6 +9,7 @@ pub mod layout;
 pub mod recovery;
 pub mod settled;
 mod sink;
+pub mod snapshot;
 pub mod sort;
 mod source;
 

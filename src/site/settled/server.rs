@@ -185,7 +185,7 @@ fn find_writer(data: &Path, locks: &[PathBuf]) -> Option<(u32, PathBuf)> {
 }
 
 /// Whether `fdinfo` says that a file may be written: its line `flags:` is octal, and its two lowest bits are 0 for reading only.
-fn is_open_for_writing(fdinfo: &Path) -> bool {
+pub(crate) fn is_open_for_writing(fdinfo: &Path) -> bool {
     std::fs::read_to_string(fdinfo).is_ok_and(|text| {
         text.lines()
             .filter_map(|line| line.strip_prefix("flags:"))

@@ -1,0 +1,225 @@
+//! Copies of log files.
+//!
+//! The tables are copied first, so every log position in them lies before the end of the log at that moment. A copy of the log that is whole
+//! up to any later position is enough: what the server adds while its log is copied may be in the copy or not. What must not be in it is half
+//! a record, or a record behind a hole; so the newest file's copy ends with its last whole record.
+
+use std::path::{Path, PathBuf};
+
+use super::SnapshotError;
+use super::block::{BLOCK_BYTES, Copy, Original, Progress};
+use crate::monitor::Monitor;
+use crate::site::settled::log::{LogError, LogFile};
+use crate::site::settled::{Lsn, log_files};
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedLogs {
+    /// Number of the first file.
+    pub first: u32,
+    /// Number of the last file.
+    pub last: u32,
+    /// Size of the originals together; the copies take less, because the zeros behind the last record are left out.
+    pub bytes: u64,
+    /// What stood behind the last whole record and was left out. On a running site that is a record that was just being written; on one where no
+    /// server runs it is a record that was torn when the server was killed, or damage.
+    pub cut: Option<Cut>,
+}
+
+/// The torn end of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Behind the last whole record.
+    pub at: Lsn,
+    /// Bytes from there to the last one that is not zero.
+    pub dropped_bytes: u64,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// Times that newer files are asked for, or that a torn end is read again.
+const MOST_ROUNDS: u32 = 3;
+
+/// Copies the log files in `data` from number `from` on into the directory `into`, in ascending order. Log files
+/// that an earlier try has left there are removed.
+///
+/// # Errors
+/// [`SnapshotError::LogVanished`] and [`SnapshotError::LogGap`] (void, to be tried again), [`SnapshotError::Full`] and those of the system.
+pub fn copy_logs(data: &Path, into: &Path, from: u32, monitor: &dyn Monitor) -> Result<CopiedLogs, SnapshotError> {
+    let files = listed(data, from)?;
+    check_numbers(data, from, &files)?;
+    for (_, path) in log_files(into).map_err(|error| SnapshotError::scratch("read", into, error))? {
+        remove(&path)?;
+    }
+    let sizes = files.iter().filter_map(|(_, path)| std::fs::metadata(path).ok()).map(|metadata| metadata.len());
+    let mut progress = Progress::begin("copying logs", sizes.sum(), monitor);
+    let mut copied = CopiedLogs { first: from, last: from, bytes: 0, cut: None };
+    let mut newest = from;
+    for (number, path) in &files {
+        copied.bytes += copy_log(data, into, (*number, path), &mut progress)?;
+        newest = *number;
+    }
+    copied.last = newest;
+    for _ in 0..MOST_ROUNDS {
+        // The file that was the newest has got its last records before a newer one came.
+        let newer = listed(data, newest)?;
+        if newer.len() < 2 || check_numbers(data, newest, &newer).is_err() {
+            break;
+        }
+        for (number, path) in &newer {
+            match copy_log(data, into, (*number, path), &mut progress) {
+                Ok(bytes) => copied.bytes += bytes,
+                // Removed by the server in this moment; the copy is whole up to the file before.
+                Err(SnapshotError::LogVanished { .. }) => break,
+                Err(error) => return Err(error),
+            }
+            newest = *number;
+        }
+        copied.last = newest;
+    }
+    copied.cut = end_with_a_whole_record(data, into, &mut copied.last, &mut progress)?;
+    Ok(copied)
+}
+
+fn remove(copy: &Path) -> Result<(), SnapshotError> {
+    std::fs::remove_file(copy).map_err(|error| SnapshotError::scratch("remove", copy, error))
+}
+
+fn listed(data: &Path, from: u32) -> Result<Vec<(u32, PathBuf)>, SnapshotError> {
+    let files = log_files(data).map_err(|error| SnapshotError::source(data, error))?;
+    Ok(files.into_iter().filter(|(number, _)| *number >= from).collect())
+}
+
+fn check_numbers(data: &Path, from: u32, files: &[(u32, PathBuf)]) -> Result<(), SnapshotError> {
+    let mut wanted = from;
+    for (number, _) in files {
+        if *number != wanted && wanted == from {
+            return Err(SnapshotError::LogVanished { data: data.to_owned(), number: from });
+        }
+        if *number != wanted {
+            return Err(SnapshotError::LogGap { data: data.to_owned(), missing: wanted });
+        }
+        wanted = wanted.saturating_add(1);
+    }
+    match files.is_empty() {
+        true => Err(SnapshotError::LogVanished { data: data.to_owned(), number: from }),
+        false => Ok(()),
+    }
+}
+
+fn copy_log(
+    data: &Path,
+    into: &Path,
+    (number, path): (u32, &Path),
+    progress: &mut Progress<'_>,
+) -> Result<u64, SnapshotError> {
+    let Some(original) = Original::open(path, true)? else {
+        return Err(SnapshotError::LogVanished { data: data.to_owned(), number });
+    };
+    let copy = Copy::create(&copy_path(into, number), progress.total())?;
+    if copy.clone_of(&original) {
+        let bytes = copy.bytes()?;
+        progress.add(bytes)?;
+        return Ok(bytes);
+    }
+    original.copy_to(&copy, 0, progress)
+}
+
+fn copy_path(into: &Path, number: u32) -> PathBuf {
+    into.join(log_name(number))
+}
+
+fn log_name(number: u32) -> String {
+    format!("log.{number:010}")
+}
+
+/// Makes the copy end with a whole record. A torn end is read again first: by now the record may be there.
+fn end_with_a_whole_record(
+    data: &Path,
+    into: &Path,
+    last: &mut u32,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Cut>, SnapshotError> {
+    let mut round = 0;
+    let mut not_begun = None;
+    loop {
+        let path = copy_path(into, *last);
+        let cut = match end_of(&path, *last)? {
+            End::Whole => return Ok(not_begun),
+            End::Torn(cut) => cut,
+            End::NotBegun(cut) => {
+                // The file before it is complete.
+                let before = last.saturating_sub(1);
+                if !copy_path(into, before).exists() {
+                    return Err(SnapshotError::LogVanished { data: data.to_owned(), number: *last });
+                }
+                remove(&path)?;
+                *last = before;
+                not_begun = cut;
+                continue;
+            }
+        };
+        let copy = Copy::reopen(&path, progress.total())?;
+        let bytes = copy.bytes()?;
+        copy.set_len(u64::from(cut.at.offset))?;
+        copy.set_len(bytes)?;
+        if round == MOST_ROUNDS {
+            return Ok(Some(cut));
+        }
+        round += 1;
+        let Some(original) = Original::open(&data.join(log_name(*last)), true)? else { return Ok(Some(cut)) };
+        original.copy_to(&copy, u64::from(cut.at.offset), progress)?;
+    }
+}
+
+enum End {
+    /// Nothing but zeros behind the last record, or a log that isn't read here.
+    Whole,
+    Torn(Cut),
+    /// The file's header is not there, or something else is.
+    NotBegun(Option<Cut>),
+}
+
+fn end_of(path: &Path, number: u32) -> Result<End, SnapshotError> {
+    let io = |error| SnapshotError::scratch("read", path, error);
+    let mut log = match LogFile::open(path, number) {
+        Ok(log) => log,
+        Err(LogError::Io { source, .. }) => return Err(io(source)),
+        // Version 0: the header is written in part.
+        Err(error @ (LogError::NotALog { .. } | LogError::Broken { .. } | LogError::Version { found: 0, .. })) => {
+            let (at, dropped_bytes) = (Lsn { file: number, offset: 0 }, last_written(path, 0)?);
+            let cut = Cut { at, dropped_bytes, reason: error.to_string() };
+            return Ok(End::NotBegun((dropped_bytes > 0).then_some(cut)));
+        }
+        // Which is for those to say who want to recover it.
+        Err(_) => return Ok(End::Whole),
+    };
+    let reason = loop {
+        match log.next() {
+            None => return Ok(End::Whole),
+            Some(Ok(_)) => {}
+            Some(Err(LogError::Io { source, .. })) => return Err(io(source)),
+            Some(Err(error)) => break error.to_string(),
+        }
+    };
+    let at = log.next_record();
+    Ok(End::Torn(Cut { at, dropped_bytes: last_written(path, u64::from(at.offset))?, reason }))
+}
+
+/// Bytes from `offset` to the last one that is not zero.
+fn last_written(path: &Path, offset: u64) -> Result<u64, SnapshotError> {
+    let copy = Copy::reopen(path, 0)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    let (mut at, mut written) = (offset, 0);
+    loop {
+        let filled = copy.read_at(&mut block, at)?;
+        let read = block.get(..filled).unwrap_or_default();
+        if let Some(last) = read.iter().rposition(|&byte| byte != 0) {
+            written = at - offset + last as u64 + 1;
+        }
+        if filled < BLOCK_BYTES {
+            return Ok(written);
+        }
+        at += filled as u64;
+    }
+}
