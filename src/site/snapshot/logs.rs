@@ -185,11 +185,11 @@ fn end_of(path: &Path, number: u32) -> Result<End, SnapshotError> {
     let mut log = match LogFile::open(path, number) {
         Ok(log) => log,
         Err(LogError::Io { source, .. }) => return Err(io(source)),
+        Err(LogError::Unwritten { .. }) => return Ok(End::NotBegun(None)),
         // Version 0: the header is written in part.
         Err(error @ (LogError::NotALog { .. } | LogError::Broken { .. } | LogError::Version { found: 0, .. })) => {
             let (at, dropped_bytes) = (Lsn { file: number, offset: 0 }, last_written(path, 0)?);
-            let cut = Cut { at, dropped_bytes, reason: error.to_string() };
-            return Ok(End::NotBegun((dropped_bytes > 0).then_some(cut)));
+            return Ok(End::NotBegun(Some(Cut { at, dropped_bytes, reason: error.to_string() })));
         }
         // Which is for those to say who want to recover it.
         Err(_) => return Ok(End::Whole),

@@ -16,6 +16,7 @@
 mod block;
 mod error;
 mod files;
+mod hot;
 mod logs;
 mod moving;
 mod open_files;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use error::SnapshotError;
 pub use files::{CopiedFiles, copy_files};
+pub use hot::{HotCopy, hot_copy};
 pub use logs::{CopiedLogs, Cut, copy_logs};
 pub use open_files::{FileId, open_for_writing};
 pub use scratch::{Scratch, remove_leftovers};

@@ -90,7 +90,6 @@ fn what_changes_comes_and_goes_meanwhile_is_copied_as_it_is_at_the_end() {
         Ok(())
     });
     let copied = place.copy_files(&monitor);
-    drop(monitor);
     assert_eq!(copied.inventory, inventory::take(&place.path("site")).unwrap());
     assert_eq!(copied.in_progress, Vec::<Vec<u8>>::new());
     for (path, bytes) in [("changes", "changed"), ("comes", "new"), ("is moved", "moves")] {

@@ -5,53 +5,7 @@ use crate::monitor::Silent;
 use crate::site::settled::log::LogFile;
 use crate::site::settled::{Lsn, read_log_end};
 
-/// Builds the log files of one log, in which each file knows the last record of the one before.
-struct Log {
-    bytes: Vec<u8>,
-    last: usize,
-}
-
-impl Log {
-    fn new(last_of_file_before: usize) -> Log {
-        let mut log = Log { bytes: Vec::new(), last: last_of_file_before };
-        log.push(&[0x0004_0988_u32, 19, 10 << 20, 0].map(u32::to_le_bytes).concat());
-        log
-    }
-
-    /// A record's 12 bytes are where the one before begins, its length, and its check sum.
-    fn push(&mut self, rest: &[u8]) {
-        let (prev, len, at) = (self.last as u32, rest.len() as u32 + 12, self.bytes.len());
-        let sum = rest.iter().fold(0_u32, |sum, &byte| sum.wrapping_mul(33).wrapping_add(u32::from(byte)));
-        self.bytes.extend([prev, len, sum ^ prev ^ len].map(u32::to_le_bytes).concat());
-        self.bytes.extend(rest);
-        self.last = at;
-    }
-
-    /// A change of so many bytes.
-    fn change(mut self, bytes: usize) -> Self {
-        self.push(&[&58_u32.to_le_bytes()[..], &[0; 12], &vec![0xab; bytes]].concat());
-        self
-    }
-
-    /// With the zeros that a log file has from birth.
-    fn build(&self, size: usize) -> Vec<u8> {
-        let mut bytes = self.bytes.clone();
-        bytes.resize(size, 0);
-        bytes
-    }
-}
-
-fn log(number: u32) -> String {
-    format!("log.{number:010}")
-}
-
-const FULL: usize = (3 << 20) - 1;
-
 impl Place {
-    fn log(&self, number: u32, bytes: &[u8]) {
-        self.write(&format!("site/data/{}", log(number)), bytes);
-    }
-
     fn copy_of_log(&self, number: u32) -> Vec<u8> {
         self.read(&format!("copy/{}", log(number)))
     }
@@ -165,7 +119,6 @@ fn when_the_server_begins_a_new_log_the_end_of_the_old_one_and_the_new_one_are_c
         Ok(())
     });
     let copied = copy_logs(&place.data(), &place.copy(), 1, &monitor).unwrap();
-    drop(monitor);
     assert_eq!((copied.last, copied.cut), (4, None));
     assert!(place.copy_of_log(3) == finished.build(FULL));
     assert!(place.copy_of_log(4) == fourth.build(FULL));
@@ -245,7 +198,6 @@ fn a_record_that_is_just_being_written_is_read_again() {
         Ok(())
     });
     let copied = copy_logs(&place.data(), &place.copy(), 1, &monitor).unwrap();
-    drop(monitor);
     assert_eq!(copied.cut, None);
     assert!(place.copy_of_log(1) == done.build(FULL));
 }

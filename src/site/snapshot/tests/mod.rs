@@ -7,8 +7,10 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::monitor::Monitor;
+use crate::site::settled::Lsn;
 
 mod files;
+mod hot;
 mod logs;
 mod scratch;
 mod space;
@@ -40,6 +42,10 @@ impl Place {
 
     fn write(&self, path: &str, bytes: &[u8]) {
         fs::write(self.path(path), bytes).unwrap();
+    }
+
+    fn log(&self, number: u32, bytes: &[u8]) {
+        self.write(&format!("site/data/{}", log(number)), bytes);
     }
 
     fn read(&self, path: &str) -> Vec<u8> {
@@ -91,3 +97,52 @@ impl Chance {
 fn write_at(file: &File, bytes: &[u8], offset: u64) {
     file.write_all_at(bytes, offset).unwrap();
 }
+
+/// Builds the log files of one log, in which each file knows the last record of the one before.
+struct Log {
+    bytes: Vec<u8>,
+    last: usize,
+}
+
+impl Log {
+    fn new(last_of_file_before: usize) -> Log {
+        let mut log = Log { bytes: Vec::new(), last: last_of_file_before };
+        log.push(&[0x0004_0988_u32, 19, 10 << 20, 0].map(u32::to_le_bytes).concat());
+        log
+    }
+
+    /// A record's 12 bytes are where the one before begins, its length, and its check sum.
+    fn push(&mut self, rest: &[u8]) {
+        let (prev, len, at) = (self.last as u32, rest.len() as u32 + 12, self.bytes.len());
+        let sum = rest.iter().fold(0_u32, |sum, &byte| sum.wrapping_mul(33).wrapping_add(u32::from(byte)));
+        self.bytes.extend([prev, len, sum ^ prev ^ len].map(u32::to_le_bytes).concat());
+        self.bytes.extend(rest);
+        self.last = at;
+    }
+
+    /// A change of so many bytes.
+    fn change(mut self, bytes: usize) -> Self {
+        self.push(&[&58_u32.to_le_bytes()[..], &[0; 12], &vec![0xab; bytes]].concat());
+        self
+    }
+
+    /// A checkpoint that covers what stands before `covers`.
+    fn checkpoint(mut self, covers: Lsn) -> Self {
+        let body = [covers.file, covers.offset, 0, 0, 1_700_000_000, 0, 0].map(u32::to_le_bytes).concat();
+        self.push(&[&11_u32.to_le_bytes()[..], &[0; 12], &body].concat());
+        self
+    }
+
+    /// With the zeros that a log file has from birth.
+    fn build(&self, size: usize) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        bytes.resize(size, 0);
+        bytes
+    }
+}
+
+fn log(number: u32) -> String {
+    format!("log.{number:010}")
+}
+
+const FULL: usize = (3 << 20) - 1;

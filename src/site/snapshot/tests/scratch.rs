@@ -78,7 +78,7 @@ fn what_a_killed_run_left_is_removed_and_a_living_one_is_not_touched() {
     assert_eq!(remove_leftovers(&place.copy()).unwrap(), [dead]);
     assert_eq!(names_in(&place.copy()), [living.path().file_name().unwrap().to_str().unwrap()]);
     assert_eq!(names_in(living.path()), ["data", "files-copy", "owner"]);
-    assert_eq!(remove_leftovers(&place.copy()).unwrap(), [PathBuf::new(); 0]);
+    assert!(remove_leftovers(&place.copy()).unwrap().is_empty());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn one_whose_lock_says_nothing_lives_as_long_as_its_process() {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let owner = |started: &str| format!("ctdl-dump scratch\npid 1\nstarted {started}\nboot {}\n", boot.trim());
     fs::write(dead.join("owner"), owner(&started)).unwrap();
-    assert_eq!(remove_leftovers(&place.copy()).unwrap(), [PathBuf::new(); 0]);
+    assert!(remove_leftovers(&place.copy()).unwrap().is_empty());
     fs::write(dead.join("owner"), owner("18446744073709551615")).unwrap();
     assert_eq!(remove_leftovers(&place.copy()).unwrap(), [dead]);
 }

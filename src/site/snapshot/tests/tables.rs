@@ -102,9 +102,8 @@ fn a_page_that_is_half_written_while_it_is_read_is_never_accepted() {
         Ok(())
     });
     let copied = copy_tables_with(&place.data(), &place.copy(), Source::Moving, Patience::default(), &monitor).unwrap();
-    drop(monitor);
     assert!(saw_half > 1000 && copied.looks > 2 && copied.contested_pages > 0, "{saw_half} {copied:?}");
-    assert_eq!(torn_pages(&place.read("copy/cdb.00")), []);
+    assert_eq!(torn_pages(&place.read("copy/cdb.00")), [0; 0]);
 }
 
 #[test]
@@ -139,13 +138,12 @@ fn a_thread_that_writes_in_halves_leaves_no_torn_page_in_the_copy() {
             Ok(())
         });
         copy_tables_with(&place.data(), &place.copy(), Source::Moving, patience, &monitor).unwrap();
-        drop(monitor);
         drop(permit);
         writer.join().unwrap()
     });
     // A machine so busy that a half-written page stood still for all the time between two looks proves nothing.
     if longest_half < patience.apart {
-        assert_eq!(torn_pages(&place.read("copy/cdb.00")), []);
+        assert_eq!(torn_pages(&place.read("copy/cdb.00")), [0; 0]);
     }
 }
 
