@@ -5,7 +5,7 @@
 //! writes from then on doesn't fit them: no recovery mends that later, and the logs only say that it happened.
 
 use std::io::{Error, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::log::{LogError, LogFile, LogRecord, RecordKind};
 use super::log_end::{End, Proof, Seen, log_files};
@@ -87,21 +87,15 @@ impl LogHistory {
 /// # Errors
 /// If the directory itself can't be read.
 pub fn read_history(data: &Path) -> std::io::Result<LogHistory> {
-    let mut walk = Walk::default();
-    let files = log_files(data)?;
-    let Some(((last_number, last_path), earlier)) = files.split_last() else {
-        return Ok(walk.finish(LogState::None));
-    };
-    for (number, path) in earlier {
-        if let Err(error) = walk.read(*number, path) {
-            walk.leave_out(*number, &error);
+    let mut looks_left = 5;
+    loop {
+        let mut walk = Walk::default();
+        let state = walk.read_all(&log_files(data)?);
+        looks_left -= 1;
+        if !walk.vanished || looks_left == 0 {
+            return Ok(walk.finish(state));
         }
     }
-    let state = match walk.read(*last_number, last_path) {
-        Ok(()) => walk.log_end.state(),
-        Err(error) => walk.log_end.cut_short_by(&error),
-    };
-    Ok(walk.finish(state))
 }
 
 /// Finds a checkpoint record at or behind `since`, which is a position that [`LogHistory::end`] or [`LogState::end`] gave earlier
@@ -157,9 +151,30 @@ struct Walk {
     before: Option<Lsn>,
     /// A `__txn_recycle`, which is a server's if tables are opened behind it.
     opened: Option<ServerStart>,
+    /// A file was listed and is gone: a running server removes the oldest logs.
+    vanished: bool,
 }
 
 impl Walk {
+    fn read_all(&mut self, files: &[(u32, PathBuf)]) -> LogState {
+        let Some(((last_number, last_path), earlier)) = files.split_last() else {
+            return LogState::None;
+        };
+        for (number, path) in earlier {
+            if let Err(error) = self.read(*number, path) {
+                self.vanished |= is_gone(&error);
+                self.begin_anew(number.saturating_add(1), &error);
+            }
+        }
+        match self.read(*last_number, last_path) {
+            Ok(()) => self.log_end.state(),
+            Err(error) => {
+                self.vanished |= is_gone(&error);
+                self.log_end.cut_short_by(&error)
+            }
+        }
+    }
+
     fn read(&mut self, number: u32, path: &Path) -> Result<(), LogError> {
         self.files.push(number);
         let mut log = LogFile::open(path, number)?;
@@ -178,17 +193,6 @@ impl Walk {
         }
         self.before = Some(log.last_record());
         Ok(())
-    }
-
-    /// Goes on behind a file that can't be read to its end, and isn't the last.
-    fn leave_out(&mut self, number: u32, error: &LogError) {
-        match error {
-            // A running server removes the oldest logs.
-            LogError::Io { source, .. } if source.kind() == ErrorKind::NotFound && self.first == Lsn::default() => {
-                self.files.pop();
-            }
-            _ => self.begin_anew(number.saturating_add(1), error),
-        }
     }
 
     fn begin_anew(&mut self, number: u32, error: &LogError) {
@@ -235,6 +239,10 @@ impl Walk {
             state,
         }
     }
+}
+
+fn is_gone(error: &LogError) -> bool {
+    matches!(error, LogError::Io { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 /// How an environment was left, by the end of its log.
