@@ -9,7 +9,9 @@
 //! 4. `transfer` moves it on, or compares it with another.
 //! 5. It is written where it goes: an [`endpoint::Sink`] of `archive` or `site`.
 //!
-//! A module uses only those above it in the list below; `archive` and `site` never use each other.
+//! `live` controls a running server while its site is being read.
+//!
+//! A module uses only those above it in the list below; `archive`, `site` and `live` never use each other.
 #![deny(unsafe_code)]
 
 pub mod record;
@@ -22,5 +24,7 @@ pub mod endpoint;
 pub mod archive;
 
 pub mod site;
+
+pub mod live;
 
 pub mod transfer;

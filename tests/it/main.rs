@@ -7,6 +7,7 @@ mod cli_screen;
 mod cli_trouble;
 mod fixtures;
 mod layers;
+mod live;
 mod readme;
 mod recovery;
 mod site;

@@ -26,6 +26,10 @@ use exit_code::ExitCode;
 fn main() -> std::process::ExitCode {
     // clap ends with code 2 for a wrong usage by itself, and with 0 for help.
     let line = CommandLine::parse();
+    // A guardian ends when its work is done, and not at the second signal.
+    if let Command::Guard(args) = &line.command {
+        return command::guard::run(args).into();
+    }
     let interrupt = match interrupt::Interrupt::listen() {
         Ok(interrupt) => Arc::new(interrupt),
         Err(error) => {
@@ -44,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Command::Diff(args) => command::diff::run(args, &context),
         Command::Extract(args) => command::extract::run(args, &context),
         Command::RecoverCopy(args) => command::recover_copy::run(args),
+        Command::Guard(args) => Ok(command::guard::run(args)),
     };
     context.screen.clear();
     match result {

@@ -23,3 +23,11 @@ pub enum RecoveryKind {
     Normal,
     Catastrophic,
 }
+
+/// What a command starts before it changes anything in a running server: it undoes the change, whatever becomes of that command.
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// The record of what is to be undone
+    #[arg(value_name = "RECORD", value_hint = ValueHint::FilePath)]
+    pub record: PathBuf,
+}

@@ -7,7 +7,7 @@ mod looking;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use copying::{Export, Import, Verify};
-pub use hidden::{RecoverCopy, RecoveryKind};
+pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
 
 use crate::exit_code::ExitCode;
@@ -75,4 +75,7 @@ pub enum Command {
     /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
     #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]
     RecoverCopy(RecoverCopy),
+    /// Look after a server that is held still; for ctdl-dump itself, which starts it
+    #[command(hide = true, name = ctdl_dump::live::guardian::COMMAND)]
+    Guard(Guard),
 }

@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod export;
 pub mod extract;
+pub mod guard;
 pub mod import;
 pub mod info;
 pub mod list;

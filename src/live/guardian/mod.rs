@@ -1,0 +1,159 @@
+//! The guardian: a process of its own that changes a server, and undoes it whatever becomes of the worker.
+//!
+//! The worker starts it as `PROGRAM guard RECORD`, and they talk in lines. The guardian hears on its standard input:
+//!
+//! - `hold`: make the change. Only the guardian makes it, so nothing is changed by a worker that wakes up when all has been undone.
+//! - `alive`: the worker lives; said about once a second.
+//! - `release`: undo it.
+//!
+//! and says on its standard output:
+//!
+//! - `ready N`: it holds the record, and a session of its own at the server, which is session `N` (0 if none is needed).
+//! - `held`: the change is made.
+//! - last, once the change is undone and the record removed: `released` as it was told; `expired`: the worker was silent for too long, or
+//!   a server was frozen as long as it may be; `restarted WHY`: it isn't the same server any more; `stopped`: by a signal;
+//!   `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
+//!
+//! When its standard input ends, the worker is dead, and all is undone. It has its own session, so that Ctrl-C and a terminal that
+//! closes end only the worker. `SIGTERM` makes it undo everything at once.
+
+mod hold;
+
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::setsid;
+
+use self::hold::Hold;
+use super::LiveError;
+use super::lines::{Input, Lines};
+use super::record::{Record, RecordFile, Who};
+use super::undo::Outcome;
+use crate::monitor::Monitor;
+
+/// The command of our own program that becomes a guardian.
+pub const COMMAND: &str = "guard";
+
+/// How often it looks whether a signal has come, and whether the server is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a worker may take from `ready` to `hold`.
+const ASKED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why a guardian's work is over.
+enum End {
+    Told,
+    WorkerDied,
+    Expired,
+    Signal,
+    ServerGone(LiveError),
+    Failed(LiveError),
+}
+
+/// Guards what the record in this file says, until all is undone. `monitor` is interrupted by a signal; it gets warnings only when there is no
+/// worker any more that could tell what happened.
+pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: &dyn Monitor) -> Result<(), LiveError> {
+    // It fails for the leader of a group, as a process is that was started by hand from a shell; then there is nothing to leave.
+    let _ = setsid();
+    let mut file = RecordFile::join(record)?;
+    file.add_guardian(Who::this_process())?;
+    let mut worker = Worker { lines: Lines::new(input), output, is_there: true };
+    let mut hold = match Hold::prepare(&file.record) {
+        Ok(hold) => hold,
+        Err(error) => {
+            file.remove()?;
+            worker.say(&format!("failed {error}"));
+            return Ok(());
+        }
+    };
+    worker.say(&format!("ready {}", hold.session()));
+    let end = guard(&mut hold, &mut worker, &file.record, monitor);
+    let record = file.record.clone();
+    let undone = hold.undo(&record).and_then(|undone| file.remove().map(|()| undone));
+    let last = match (end, undone) {
+        (_, Err(error)) => format!("kept {error}"),
+        (End::Failed(error), _) => format!("failed {error}"),
+        (End::ServerGone(error), _) => format!("restarted {error}"),
+        (_, Ok((false, outcome))) => format!("restarted {}", words(&outcome)),
+        (End::Expired, _) => "expired".into(),
+        (End::Signal, _) => "stopped".into(),
+        (End::Told | End::WorkerDied, Ok((true, outcome))) => format!("released {}", words(&outcome)),
+    };
+    worker.say(&last);
+    if !worker.is_there {
+        let place = record.site.display();
+        monitor.warning(&match last.strip_prefix("kept ") {
+            Some(reason) => {
+                let error = LiveError::Kept { reason: reason.into(), repair: record.repair() };
+                format!("{place}: the command that held the server was killed; {error}")
+            }
+            None => format!("{place}: the command that held the server was killed; all is undone ({last})"),
+        });
+    }
+    Ok(())
+}
+
+/// Listens to the worker, and looks after the server, until it is over.
+fn guard<I: AsFd + Read, O: Write>(
+    hold: &mut Hold,
+    worker: &mut Worker<I, O>,
+    record: &Record,
+    monitor: &dyn Monitor,
+) -> End {
+    let mut expires = Instant::now() + ASKED_WITHIN;
+    let mut limit = None;
+    loop {
+        if monitor.is_interrupted() {
+            return End::Signal;
+        }
+        let deadline = limit.map_or(expires, |limit| expires.min(limit));
+        match worker.lines.next(deadline.min(Instant::now() + LOOK_EVERY)) {
+            Ok(Input::Line(line)) => match line.as_slice() {
+                b"hold" => {
+                    limit = hold.limit().map(|limit| Instant::now() + limit);
+                    if let Err(error) = hold.change() {
+                        return End::Failed(error);
+                    }
+                    worker.say("held");
+                    expires = Instant::now() + record.expire;
+                }
+                b"alive" => expires = Instant::now() + record.expire,
+                b"release" => return End::Told,
+                // A worker that is not understood is as good as none.
+                _ => return End::WorkerDied,
+            },
+            Ok(Input::End) | Err(_) => {
+                worker.is_there = false;
+                return End::WorkerDied;
+            }
+            Ok(Input::Nothing) if Instant::now() >= deadline => return End::Expired,
+            Ok(Input::Nothing) => {}
+        }
+        if let Err(error) = hold.check() {
+            return End::ServerGone(error);
+        }
+    }
+}
+
+/// The worker, as the guardian sees it.
+struct Worker<I, O> {
+    lines: Lines<I>,
+    output: O,
+    is_there: bool,
+}
+
+impl<I, O: Write> Worker<I, O> {
+    fn say(&mut self, text: &str) {
+        // One line, and short enough to be read.
+        let mut line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).take(240).collect();
+        line.push('\n');
+        let written = self.output.write_all(line.as_bytes()).and_then(|()| self.output.flush());
+        self.is_there &= written.is_ok();
+    }
+}
+
+fn words(outcome: &Outcome) -> &str {
+    let (Outcome::Restored(what) | Outcome::Nothing(what) | Outcome::Kept(what)) = outcome;
+    what
+}

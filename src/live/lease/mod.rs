@@ -1,0 +1,207 @@
+//! A lease: a server that is held in a state in which its site can be copied.
+
+mod guard;
+mod users;
+mod watch;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::guard::Guard;
+use self::users::Users;
+use self::watch::{Ending, Watch};
+use super::admin::Admin;
+use super::process::Process;
+use super::record::{Change, Original, Record, RecordFile, Taken};
+use super::undo::{LIMIT, OURS, Outcome, owner_of, undo_leftover};
+use super::{LiveError, Means, Server};
+use crate::monitor::Monitor;
+
+/// Releases whose limit of sessions can be set from here, and refuses new sessions at once.
+const SINGLE_USER_RELEASES: [&str; 2] = ["902", "980"];
+/// The longest time for which a server is frozen: clients and other mail servers give up after about half a minute.
+const FROZEN_AT_MOST: Duration = Duration::from_secs(60);
+/// How long a worker that freezes a server may be silent.
+const FROZEN_SILENCE: Duration = Duration::from_secs(10);
+
+/// A running server that is held still. When this is dropped, all is undone, as well as by [`Lease::release`], which says whether it went well.
+#[must_use = "the server is let go when the lease is dropped"]
+pub struct Lease<'m> {
+    watch: Watch,
+    held: Held,
+    is_over: bool,
+    monitor: &'m dyn Monitor,
+}
+
+/// What is held, as the worker can see it.
+enum Held {
+    Sessions { admin: Option<Admin>, socket: PathBuf, data: PathBuf, server_start: u64, original: Original },
+    Process(Process),
+}
+
+impl<'m> Lease<'m> {
+    /// Nobody but us is on: new sessions are refused, those who are on are asked to leave, and cut off after `wait`. If this process is silent for
+    /// `expire`, its guardian undoes everything.
+    ///
+    /// Some things may still be written: by housekeeping, by aides who come by POP3 or XMPP. Whoever copies must see that the end of the log
+    /// stands still.
+    ///
+    /// They are asked by `REQT`, which leaves no trace in the site. A page would have a text of ours, but a server makes a message of each, in a room that
+    /// it makes for it.
+    pub fn single_user(
+        server: &Server,
+        wait: Duration,
+        expire: Duration,
+        means: &Means,
+        monitor: &'m dyn Monitor,
+    ) -> Result<Self, LiveError> {
+        let (site, data, socket) = (real(&server.site)?, real(&server.data)?, real(&server.admin_socket)?);
+        let mut admin = Admin::open(&socket, owner_of(&data)?)?;
+        let info = admin.info()?;
+        if !SINGLE_USER_RELEASES.contains(&info.release.as_str()) {
+            return Err(LiveError::Release { release: info.release });
+        }
+        let server_start = admin.server_start()?;
+        let original = Original::from_setting(admin.setting(LIMIT)?)?;
+        if original.restored() == OURS {
+            monitor
+                .warning(&format!("the server's own {LIMIT} is {OURS}: is that meant, or left over from something?"));
+        }
+        let change = Change::MaxSessions { socket: socket.clone(), server_start, original: original.clone() };
+        let record = Record::new(site, data.clone(), expire, change)?;
+        let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
+        monitor.warning(&format!(
+            "the server refuses new sessions ({LIMIT} {OURS}) until its site is copied; if this were never undone, by hand: {}",
+            record.repair()
+        ));
+        let users = Users::new([info.session, guard.session()], wait);
+        let watch = guard.hold(None, monitor)?;
+        let held = Held::Sessions { admin: None, socket, data, server_start, original };
+        let mut lease = Lease { watch, held, is_over: false, monitor };
+        users.wait_until_gone(&mut admin, &lease.watch, monitor)?;
+        if let Held::Sessions { admin: kept, .. } = &mut lease.held {
+            *kept = Some(admin);
+        }
+        Ok(lease)
+    }
+
+    /// The process of the server stands still: nothing is written, and all clients wait. For `limit` at most, and for a minute at most.
+    ///
+    /// Needs root, or the server's own user.
+    pub fn freeze(
+        server: &Server,
+        limit: Duration,
+        means: &Means,
+        monitor: &'m dyn Monitor,
+    ) -> Result<Self, LiveError> {
+        let (site, data) = (real(&server.site)?, real(&server.data)?);
+        let pid = server.pid.ok_or(LiveError::NoProcess)?;
+        let process = Process::open(pid, None)?.ok_or(LiveError::NoProcess)?;
+        process.check_works_on(&data)?;
+        if process.is_stopped() {
+            return Err(LiveError::AlreadyStopped { pid });
+        }
+        let limit = limit.min(FROZEN_AT_MOST);
+        let change = Change::Frozen { pid, started: process.started(), limit };
+        let record = Record::new(site, data, limit.min(FROZEN_SILENCE), change)?;
+        let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
+        let watch = guard.hold(Some(limit), monitor)?;
+        Ok(Lease { watch, held: Held::Process(process), is_over: false, monitor })
+    }
+
+    /// The site's own limit of sessions, which the archive must hold: the tables hold ours now. `None` for a frozen server, whose setting was
+    /// not touched.
+    pub fn original(&self) -> Option<&Original> {
+        match &self.held {
+            Held::Sessions { original, .. } => Some(original),
+            Held::Process(_) => None,
+        }
+    }
+
+    /// An error if the server is not held any more, or was not all the time: what was copied is void then.
+    pub fn still_held(&mut self) -> Result<(), LiveError> {
+        if let Some(ending) = self.watch.ended() {
+            return Err(ending.into_error());
+        }
+        match &mut self.held {
+            Held::Process(process) if process.is_stopped() => Ok(()),
+            Held::Process(process) => {
+                process.check_is_there()?;
+                Err(LiveError::Woken { pid: process.pid() })
+            }
+            Held::Sessions { admin, socket, data, server_start, .. } => {
+                // A session may be ended by an aide; the server may be the same.
+                let start = match admin.as_mut().map(Admin::server_start) {
+                    Some(Ok(start)) => start,
+                    _ => admin.insert(Admin::open(socket, owner_of(data)?)?).server_start()?,
+                };
+                if start == *server_start {
+                    Ok(())
+                } else {
+                    Err(LiveError::Restarted { what: "its setting is being restored".into() })
+                }
+            }
+        }
+    }
+
+    /// Undoes everything. An error means that what was copied is void, or that something could not be undone.
+    pub fn release(mut self) -> Result<(), LiveError> {
+        let was_held = self.still_held();
+        match self.end() {
+            Ending::Released => was_held,
+            ending => Err(ending.into_error()),
+        }
+    }
+
+    fn end(&mut self) -> Ending {
+        self.is_over = true;
+        let ending = self.watch.end();
+        if let Held::Sessions { admin, .. } = &mut self.held
+            && let Some(admin) = admin.take()
+        {
+            admin.quit();
+        }
+        ending
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if let ending @ Ending::Kept { .. } = self.end() {
+            self.monitor.warning(&ending.into_error().to_string());
+        }
+    }
+}
+
+/// Writes the record, unless another command holds the site; what a dead one has left is undone first.
+fn claim(state_dir: &Path, record: &Record, monitor: &dyn Monitor) -> Result<RecordFile, LiveError> {
+    let path = state_dir.join(Record::file_name(&record.site));
+    // The record that is in the way may vanish and another come; not for ever.
+    for _ in 0..5 {
+        if let Some(file) = RecordFile::create(state_dir, record)? {
+            return Ok(file);
+        }
+        match RecordFile::take(&path)? {
+            Taken::Gone => {}
+            Taken::Ours(file) => {
+                let repair = file.record.repair();
+                if let Outcome::Kept(reason) = undo_leftover(file, monitor).outcome {
+                    return Err(LiveError::Leftover { record: path, reason, repair });
+                }
+            }
+            Taken::Held(path, other) => {
+                let guardian = other.guardian.filter(|_| !other.worker.is_alive());
+                return Err(LiveError::Held { record: path, pid: guardian.unwrap_or(other.worker).pid });
+            }
+        }
+    }
+    Err(LiveError::Record { path, what: "it comes and goes".into() })
+}
+
+fn real(path: &Path) -> Result<PathBuf, LiveError> {
+    fs::canonicalize(path).map_err(|error| LiveError::io("find", path, error))
+}

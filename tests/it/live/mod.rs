@@ -1,0 +1,10 @@
+//! Control of a running server: leases, their guardian, and what is undone when one of them is killed. The servers here are stand-ins.
+
+mod conversation;
+mod freeze;
+mod kills;
+mod place;
+mod single_user;
+mod stand_in;
+mod words;
+mod worker;
