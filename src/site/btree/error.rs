@@ -100,12 +100,15 @@ pub enum TableError {
         /// The greatest length.
         limit: u64,
     },
+    /// The user interrupted a walk.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl TableError {
     /// Whether the file is there and readable, but not whole or no table that is read; not whether a disk or a permission is the trouble.
     pub fn is_damage(&self) -> bool {
-        !matches!(self, TableError::Open { .. } | TableError::Read { .. })
+        !matches!(self, TableError::Open { .. } | TableError::Read { .. } | TableError::Interrupted)
     }
 }
 

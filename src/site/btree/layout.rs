@@ -74,6 +74,8 @@ pub(super) mod header {
 
 /// Page types.
 pub(super) mod page_type {
+    /// A page without use; those of the free list are such.
+    pub(in crate::site::btree) const FREE: u8 = 0;
     pub(in crate::site::btree) const INTERNAL: u8 = 3;
     pub(in crate::site::btree) const LEAF: u8 = 5;
     pub(in crate::site::btree) const OVERFLOW: u8 = 7;
@@ -112,6 +114,7 @@ pub(super) mod meta {
     pub(in crate::site::btree) const ENCRYPTION: usize = 24;
     pub(in crate::site::btree) const TYPE: usize = 25;
     pub(in crate::site::btree) const META_FLAGS: usize = 26;
+    pub(in crate::site::btree) const FREE_LIST: usize = 28;
     pub(in crate::site::btree) const LAST_PAGE: usize = 32;
     pub(in crate::site::btree) const FLAGS: usize = 48;
     pub(in crate::site::btree) const FILE_ID: usize = 52;

@@ -27,4 +27,10 @@ impl PageSet {
         *word |= bit;
         new
     }
+
+    /// Whether a page was added.
+    pub(super) fn contains(&self, page: u32) -> bool {
+        let words = self.blocks.get((page / BLOCK_PAGES) as usize).and_then(Option::as_ref);
+        words.is_some_and(|words| words[(page % BLOCK_PAGES / WORD_PAGES) as usize] & (1 << (page % WORD_PAGES)) != 0)
+    }
 }

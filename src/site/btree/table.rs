@@ -42,6 +42,11 @@ impl Table {
         Ok(Table { path: path.to_path_buf(), file, file_bytes, meta })
     }
 
+    /// A table of a file whose first page is not to be asked.
+    pub(super) fn with_meta(path: &Path, file: File, file_bytes: u64, meta: Meta) -> Table {
+        Table { path: path.to_path_buf(), file, file_bytes, meta }
+    }
+
     /// Bytes of a page: a power of two from 512 to 65,536.
     pub fn page_size(&self) -> u32 {
         self.meta.page_bytes

@@ -18,15 +18,15 @@ use super::*;
 use crate::record::ByteOrder;
 
 /// What a table holds.
-type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(super) type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 const PAGE_SIZES: [u32; 5] = [512, 1024, 4096, 16_384, 65_536];
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
 /// A directory with one table in it.
-struct Made {
+pub(super) struct Made {
     _directory: TempDir,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Made {
@@ -37,7 +37,7 @@ impl Made {
     }
 
     /// Written by us, in an order that is not the keys'.
-    fn written(pairs: &Pairs, page_size: u32, order: ByteOrder) -> Made {
+    pub(super) fn written(pairs: &Pairs, page_size: u32, order: ByteOrder) -> Made {
         let made = Made::empty();
         let scratch = made.path.parent().unwrap();
         let mut writer = TableWriter::create_for(&made.path, scratch, 100_000, page_size, order).unwrap();
@@ -129,7 +129,7 @@ fn assert_same(found: &Pairs, wanted: &Pairs, what: &str) {
 }
 
 /// Bytes that look like nothing in particular.
-fn noise(seed: u32, length: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let next = || {
         state ^= state << 13;
