@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod btree;
+pub mod check;
 mod claim;
 pub mod install;
 pub mod inventory;

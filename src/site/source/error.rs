@@ -90,7 +90,7 @@ impl ReadSiteError {
     pub fn class(&self) -> Class {
         match self {
             ReadSiteError::NotSettled { .. } | ReadSiteError::Moved { .. } => Class::InUse,
-            ReadSiteError::Interrupted => Class::Interrupted,
+            ReadSiteError::Interrupted | ReadSiteError::Table(TableError::Interrupted) => Class::Interrupted,
             ReadSiteError::Table(error) if error.is_damage() => Class::Damaged,
             ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) => Class::Damaged,
             _ => Class::Failed,

@@ -1,7 +1,7 @@
 //! The tables of a site, opened for reading.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::ReadSiteError;
 use crate::record::Layout;
@@ -9,7 +9,7 @@ use crate::site::btree::{Item, Table};
 use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, Sample, table};
 
 /// All tables that are there, and the layout of what is in them.
-pub(super) struct Tables {
+pub(in crate::site) struct Tables {
     tables: BTreeMap<u8, Table>,
     pub layout: Layout,
     samples: Vec<Sample>,
@@ -18,12 +18,20 @@ pub(super) struct Tables {
 impl Tables {
     /// Opens every `cdb.NN` in a data directory.
     pub fn open(data: &Path) -> Result<Tables, ReadSiteError> {
-        let mut tables = BTreeMap::new();
+        let mut paths = Vec::new();
         let unreadable = |source| ReadSiteError::Io { path: data.to_owned(), source };
         for entry in std::fs::read_dir(data).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            if let Some(number) = entry.file_name().to_str().and_then(table_number) {
-                tables.insert(number, Table::open(&entry.path())?);
+            paths.push(entry.map_err(unreadable)?.path());
+        }
+        Tables::open_files(paths)
+    }
+
+    /// Opens those of the files that are tables by their names, wherever they are.
+    pub fn open_files(paths: impl IntoIterator<Item = PathBuf>) -> Result<Tables, ReadSiteError> {
+        let mut tables = BTreeMap::new();
+        for path in paths {
+            if let Some(number) = path.file_name().and_then(|name| name.to_str()).and_then(table_number) {
+                tables.insert(number, Table::open(&path)?);
             }
         }
         let samples = samples(&tables)?;
@@ -76,7 +84,7 @@ impl Tables {
 }
 
 /// `cdb.0d` is table 13: two hexadecimal digits in lower case.
-fn table_number(name: &str) -> Option<u8> {
+pub(in crate::site) fn table_number(name: &str) -> Option<u8> {
     let digits = name.strip_prefix("cdb.")?;
     let number = u8::from_str_radix(digits, 16).ok()?;
     (format!("{number:02x}") == digits).then_some(number)

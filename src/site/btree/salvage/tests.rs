@@ -15,8 +15,10 @@ fn table(order: ByteOrder) -> (Made, Pairs) {
     (Made::written(&pairs, 512, order), pairs)
 }
 
+type Found = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// All pairs whose values can be read, the pages that gave less than they should, and how many values were out of reach.
-fn salvage(path: &Path) -> (Vec<(Vec<u8>, Vec<u8>)>, PageLosses, usize) {
+fn salvage(path: &Path) -> (Found, PageLosses, usize) {
     let torn = TornTable::open(path).unwrap();
     let (mut pairs, mut unread) = (Vec::new(), 0);
     let mut items = torn.items();

@@ -1,0 +1,42 @@
+//! What can go wrong while a site is checked. Damage is no error here but a finding.
+
+use std::path::PathBuf;
+
+use crate::site::btree::TableError;
+use crate::site::sort::SortError;
+use crate::site::source::ReadSiteError;
+
+/// Why a check came to no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The directory of the tables could not be read.
+    #[error("{path}: cannot list the tables: {source}; look at its owner and mode, or run as root", path = path.display())]
+    List {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The user interrupted the work.
+    #[error("interrupted")]
+    Interrupted,
+    /// The tables could not be opened together.
+    #[error(transparent)]
+    Open(#[from] Box<ReadSiteError>),
+    /// A table could not be read to its end; what belongs together can be told of whole tables only.
+    #[error(transparent)]
+    Table(TableError),
+    /// The external sort failed.
+    #[error(transparent)]
+    Sort(#[from] SortError),
+}
+
+impl From<TableError> for CheckError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Interrupted => CheckError::Interrupted,
+            error => CheckError::Table(error),
+        }
+    }
+}
