@@ -6,9 +6,9 @@ use crate::support::{project, python, unpack_site};
 
 #[test]
 fn the_packed_sites_hold_what_their_facts_say() {
-    for name in ["small", "fresh", "crashed"] {
+    for name in ["small", "fresh", "crashed", "crashed-long"] {
         let site = unpack_site(name);
-        if name == "crashed" {
+        if name.starts_with("crashed") {
             let status = Command::new("db5.3_recover").arg("-h").arg(site.path().join("data")).status();
             assert!(status.expect("`make setup` installs db5.3-util").success());
         }
