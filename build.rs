@@ -21,7 +21,9 @@ fn main() {
     };
     let include = directory_with(HEADER, &headers);
     let library = directory_with(LIBRARY, &libraries);
-    println!("cargo::rerun-if-changed={}", include.join(HEADER).display());
+    for found in [include.join(HEADER), library.join(LIBRARY)] {
+        println!("cargo::rerun-if-changed={}", found.display());
+    }
     cc::Build::new().file(SHIM).include(include).std("gnu11").extra_warnings(true).compile("ctdl_dump_shim");
     println!("cargo::rustc-link-search=native={}", library.display());
     println!("cargo::rustc-link-lib=static=db-5.3");

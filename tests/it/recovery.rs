@@ -1,14 +1,16 @@
 //! Recovery of private copies by libdb, in a process that may crash, hang or be interrupted.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ctdl_dump::monitor::{Collecting, Monitor, Silent};
 use ctdl_dump::site::recovery::{Kind, RecoveryError, recover, time_limit};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags};
 use tempfile::TempDir;
 
 use crate::support::unpack_site;
@@ -17,11 +19,15 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
 const BOTH: [Kind; 2] = [Kind::Normal, Kind::Catastrophic];
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A scratch directory with a copy of the crashed site's tables and log in `data`.
-fn copy_of_crashed_site() -> TempDir {
-    let scratch = unpack_site("crashed");
+/// A scratch directory with a copy of a crashed site's tables and log in `data`.
+fn copy_of(name: &str) -> TempDir {
+    let scratch = unpack_site(name);
     fs::write(scratch.path().join("owner"), "ctdl-dump scratch\npid 1\n").unwrap();
     scratch
+}
+
+fn copy_of_crashed_site() -> TempDir {
+    copy_of("crashed")
 }
 
 fn recover_in(scratch: &TempDir, kind: Kind) -> Result<(), RecoveryError> {
@@ -66,13 +72,19 @@ fn is_gone(pid: &str) -> bool {
 
 #[test]
 fn a_recovered_copy_holds_what_libdbs_own_program_recovers() {
-    for (kind, options) in [(Kind::Normal, ["-h"].as_slice()), (Kind::Catastrophic, &["-c", "-h"])] {
-        let (ours, theirs) = (copy_of_crashed_site(), unpack_site("crashed"));
+    for (name, kind, options) in [
+        ("crashed", Kind::Normal, ["-h"].as_slice()),
+        ("crashed", Kind::Catastrophic, &["-c", "-h"]),
+        // Two log files.
+        ("crashed-long", Kind::Normal, &["-h"]),
+        ("crashed-long", Kind::Catastrophic, &["-c", "-h"]),
+    ] {
+        let (ours, theirs) = (copy_of(name), unpack_site(name));
         let data = theirs.path().join("data");
         assert!(Command::new("db5.3_recover").args(options).arg(&data).status().unwrap().success());
         recover_in(&ours, kind).unwrap();
         let ours = pairs(&ours.path().join("data"));
-        assert!(ours == pairs(&data), "{kind} recovery");
+        assert!(ours == pairs(&data), "{kind} recovery of {name}");
         assert!(ours.iter().map(|(_, pairs)| pairs.len()).sum::<usize>() > 100_000, "something is recovered");
     }
 }
@@ -208,6 +220,15 @@ fn a_crash_is_an_error_that_says_what_is_known() {
 }
 
 #[test]
+fn a_full_disk_is_not_blamed_on_the_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = program(&folder, r#"echo '{"ended":"disk failed","code":28,"said":[]}'; exit 1"#);
+    let error = recover_by(&program, LIMIT, &Silent).unwrap_err();
+    assert!(matches!(error, RecoveryError::Disk { .. }) && !error.is_of_the_copy(), "{error:?}");
+    assert!(error.to_string().contains("No space left on device"), "{error}");
+}
+
+#[test]
 fn an_end_without_an_answer_is_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let recovered = r#"echo '{"ended":"recovered","said":[]}'"#;
@@ -286,25 +307,33 @@ fn libdb_is_ended_when_it_hangs() {
     assert!(matches!(error, RecoveryError::TimedOut { .. }), "{error:?}");
 }
 
+/// A process that is killed when it is dropped, also by a test that fails.
+struct EndedAtLast(Child);
+
+impl Drop for EndedAtLast {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn recovery_dies_with_its_parent() {
     let (scratch, table) = endless_copy();
     let data = scratch.path().join("data");
-    let script = "\"$0\" recover-copy --parent $$ normal \"$1\" & echo $!; wait";
+    let script = "\"$0\" recover-copy --parent $$ normal \"$1\" >&2 & echo $!; wait";
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, PROGRAM]).arg(&data).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut shell = shell.spawn().unwrap();
+    shell.args(["-c", script, PROGRAM]).arg(&data).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut shell = EndedAtLast(shell.spawn().unwrap());
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(shell.stdout.as_mut().unwrap()), &mut line).unwrap();
+    BufReader::new(shell.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let pid = Pid::from_raw(line.trim().parse().unwrap()).unwrap();
     let child = rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap();
     // Opens when libdb has opened the other end.
     let writer = fs::OpenOptions::new().write(true).open(&table).unwrap();
-    rustix::process::kill_process(Pid::from_child(&shell), Signal::KILL).unwrap();
-    shell.wait().unwrap();
-    let mut files = [rustix::event::PollFd::new(&child, rustix::event::PollFlags::IN)];
-    let limit = rustix::event::Timespec { tv_sec: 60, tv_nsec: 0 };
-    assert_eq!(rustix::event::poll(&mut files, Some(&limit)).unwrap(), 1, "it still lives");
+    drop(shell);
+    let mut files = [PollFd::new(&child, PollFlags::IN)];
+    assert_eq!(poll(&mut files, Some(&Timespec { tv_sec: 60, tv_nsec: 0 })).unwrap(), 1, "it still lives");
     drop(writer);
 }
 

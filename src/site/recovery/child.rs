@@ -43,7 +43,8 @@ fn recover(data: &Path, kind: Kind, output: &mut dyn Write) -> Message {
     match run_here(data, kind, &mut position) {
         Ok(said) => Message::Recovered { said },
         Err(LibdbError::Refused { code, said, .. }) => Message::Refused { code, said },
-        Err(error) => Message::NotStarted { said: vec![error.to_string()] },
+        Err(LibdbError::Disk { source, .. }) => Message::DiskFailed { code: source.raw_os_error().unwrap_or_default() },
+        Err(error @ LibdbError::NotACopy { .. }) => Message::NotStarted { said: vec![error.to_string()] },
     }
 }
 
@@ -52,7 +53,8 @@ fn recover(data: &Path, kind: Kind, output: &mut dyn Write) -> Message {
 /// A crash of libdb is one of this process: call it in one that may die. Without a parent that watches it, nothing ends an endless loop.
 ///
 /// # Errors
-/// [`LibdbError::NotACopy`] unless `data` lies directly in a scratch directory of ctdl-dump's; [`LibdbError::Refused`] if libdb gives up.
+/// [`LibdbError::NotACopy`] unless `data` lies directly in a scratch directory of ctdl-dump's; [`LibdbError::Disk`] if the disk is full or
+/// broken; [`LibdbError::Refused`] if libdb gives up.
 pub fn run_here(data: &Path, kind: Kind, position: &mut dyn FnMut(u8)) -> Result<Vec<String>, LibdbError> {
     let data = check_copy(data).map_err(|reason| LibdbError::NotACopy { data: data.into(), reason })?;
     libdb::recover(&data, kind, position)

@@ -21,6 +21,14 @@ pub enum LibdbError {
         /// What shows that it is none.
         reason: String,
     },
+    /// The disk is full or broken. It says nothing about the logs.
+    #[error("{data}: recovery failed: {source}", data = data.display())]
+    Disk {
+        /// The directory.
+        data: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// libdb has tried and given up.
     #[error("{data}: {kind} recovery failed: {}", words(said), data = data.display())]
     Refused {
@@ -63,9 +71,20 @@ pub enum RecoveryError {
         /// What the process said.
         said: Vec<String>,
     },
+    /// The disk of the copy is full or broken. It says nothing about the logs.
+    #[error(
+        "the copy in {data} can't be recovered: {source}; make room there, or name another place with --scratch",
+        data = data.display()
+    )]
+    Disk {
+        /// The copy.
+        data: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// libdb has tried and given up.
     #[error(
-        "{kind} recovery of the copy in {data} failed: libdb says: {}; the logs don't fit the tables: take what can be read with --salvage",
+        "{kind} recovery of the copy in {data} failed: libdb says: {}; take what can be read with --salvage",
         words(said), data = data.display()
     )]
     Refused {
@@ -143,8 +162,13 @@ impl From<RecoveryError> for Failure {
     }
 }
 
+/// The beginning and the end of what libdb said: where it began to fail, and what came of it.
 fn words(said: &[String]) -> String {
-    if said.is_empty() { "nothing was said of it".into() } else { said.join("; ") }
+    match said {
+        [] => "nothing was said of it".into(),
+        [first, second, _, .., last] => format!("{first}; {second}; ... {last}"),
+        all => all.join("; "),
+    }
 }
 
 fn behind(said: &str) -> String {

@@ -22,6 +22,7 @@ unsafe extern "C" {
         context: *mut c_void,
         text: *mut c_char,
         size: usize,
+        disk_error: *mut c_int,
     ) -> c_int;
 }
 
@@ -31,12 +32,13 @@ type Position<'a> = &'a mut dyn FnMut(u8);
 /// gets per cents.
 ///
 /// # Errors
-/// [`LibdbError::Refused`] with all that libdb said.
+/// [`LibdbError::Disk`] if the disk is full or broken; [`LibdbError::Refused`] with all that libdb said.
 pub fn recover(data: &Path, kind: Kind, mut position: Position<'_>) -> Result<Vec<String>, LibdbError> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let home = CString::new(data.as_os_str().as_bytes())
         .map_err(|_| LibdbError::NotACopy { data: data.into(), reason: "its path has a zero byte".into() })?;
     let mut words = vec![0_u8; WORDS_BYTES];
+    let mut disk_error = 0;
     // SAFETY: `home` ends with a zero byte and lives until the call returns; `words` has as many bytes as said, is not empty, and nobody else
     // uses it meanwhile; `position` is what `on_position` takes its context for, lives as long, and is called from this thread only. The lock
     // keeps other threads out.
@@ -48,11 +50,16 @@ pub fn recover(data: &Path, kind: Kind, mut position: Position<'_>) -> Result<Ve
             (&raw mut position).cast(),
             words.as_mut_ptr().cast(),
             words.len(),
+            &mut disk_error,
         )
     };
     let said = CStr::from_bytes_until_nul(&words).unwrap_or_default().to_string_lossy();
     let said = said.lines().map(str::to_owned).collect();
-    if code == 0 { Ok(said) } else { Err(LibdbError::Refused { data: data.into(), kind, code, said }) }
+    match (code, disk_error) {
+        (0, _) => Ok(said),
+        (_, 0) => Err(LibdbError::Refused { data: data.into(), kind, code, said }),
+        _ => Err(LibdbError::Disk { data: data.into(), source: std::io::Error::from_raw_os_error(disk_error) }),
+    }
 }
 
 extern "C" fn on_position(context: *mut c_void, percent: c_int) {

@@ -14,6 +14,11 @@ pub enum Message {
         /// What libdb said all the same.
         said: Vec<String>,
     },
+    /// The disk is full or broken.
+    DiskFailed {
+        /// The system's number of the error.
+        code: i32,
+    },
     /// libdb has given up.
     Refused {
         /// libdb's number.
@@ -33,6 +38,7 @@ impl fmt::Display for Message {
         let value = match self {
             Message::Percent(percent) => json!({ "percent": percent }),
             Message::Recovered { said } => json!({ "ended": "recovered", "said": said }),
+            Message::DiskFailed { code } => json!({ "ended": "disk failed", "code": code, "said": [] }),
             Message::Refused { code, said } => json!({ "ended": "refused", "code": code, "said": said }),
             Message::NotStarted { said } => json!({ "ended": "not started", "said": said }),
         };
@@ -49,9 +55,11 @@ impl Message {
         }
         let said = value.get("said")?.as_array()?.iter().map(|line| line.as_str().map(str::to_owned));
         let said = said.collect::<Option<Vec<_>>>()?;
+        let code = || i32::try_from(value.get("code")?.as_i64()?).ok();
         match value.get("ended")?.as_str()? {
             "recovered" => Some(Message::Recovered { said }),
-            "refused" => Some(Message::Refused { code: i32::try_from(value.get("code")?.as_i64()?).ok()?, said }),
+            "disk failed" => Some(Message::DiskFailed { code: code()? }),
+            "refused" => Some(Message::Refused { code: code()?, said }),
             "not started" => Some(Message::NotStarted { said }),
             _ => None,
         }

@@ -37,6 +37,12 @@ struct recovery {
 /* The only directory whose files libdb may touch. libdb has one set of system calls for the whole process, and so has this file. */
 static const char *fence;
 
+/*
+ * The first write that the disk refused. libdb makes a "fatal region error" of it, as if the logs were at fault, but a full disk says
+ * nothing about them. Other errors of writes do: a damaged log can ask for any place in a file.
+ */
+static int disk_error;
+
 static void add_line(struct words *words, const char *line)
 {
 	size_t room = words->size - words->used;
@@ -123,11 +129,63 @@ static int fenced_unlink(const char *path)
 	return unlink(path);
 }
 
+static void note_disk_error(void)
+{
+	if (disk_error == 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
+		disk_error = errno;
+}
+
+/* libdb takes a short write of a function that is not its own for an error, and asks for no reason. */
+static ssize_t whole_pwrite(int file, const void *bytes, size_t size, off_t at)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t length = pwrite(file, (const char *)bytes + done, size - done, at + (off_t)done);
+
+		if (length >= 0) {
+			done += (size_t)length;
+		} else if (errno != EINTR) {
+			note_disk_error();
+			return -1;
+		}
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t whole_write(int file, const void *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t length = write(file, (const char *)bytes + done, size - done);
+
+		if (length >= 0) {
+			done += (size_t)length;
+		} else if (errno != EINTR) {
+			note_disk_error();
+			return -1;
+		}
+	}
+	return (ssize_t)done;
+}
+
 /* A copy that a power cut spoils is made anew, so nothing needs to reach the disk. */
 static int no_fsync(int file)
 {
 	(void)file;
 	return 0;
+}
+
+static int replace_system_calls(void)
+{
+	int error;
+
+	if ((error = db_env_set_func_open(fenced_open)) != 0 || (error = db_env_set_func_rename(fenced_rename)) != 0 ||
+	    (error = db_env_set_func_unlink(fenced_unlink)) != 0 || (error = db_env_set_func_write(whole_write)) != 0 ||
+	    (error = db_env_set_func_pwrite(whole_pwrite)) != 0)
+		return error;
+	return db_env_set_func_fsync(no_fsync);
 }
 
 static int set_up(DB_ENV *env, const char *home)
@@ -147,9 +205,11 @@ static int set_up(DB_ENV *env, const char *home)
 /*
  * Recovers the tables in `home`, an absolute path without a slash at its end, from the logs that are there. `position` is called with
  * `context` and per cents, zero or more times, from this thread. What libdb says goes to `text` as lines with a zero byte at the end,
- * `size` bytes in all, at least one. Gives zero, or libdb's number of an error. Only one thread may be in here.
+ * `size` bytes in all, at least one. Gives zero, or libdb's number of an error; then `disk_error_out` is the system's number if it was the disk
+ * that failed, else zero. Only one thread may be in here.
  */
-int ctdl_dump_recover(const char *home, int is_catastrophic, void (*position)(void *, int), void *context, char *text, size_t size)
+int ctdl_dump_recover(const char *home, int is_catastrophic, void (*position)(void *, int), void *context, char *text, size_t size,
+		      int *disk_error_out)
 {
 	struct recovery recovery = { { text, size, 0 }, position, context };
 	u_int32_t flags = DB_CREATE | DB_PRIVATE | DB_INIT_LOG | DB_INIT_MPOOL | DB_INIT_TXN;
@@ -157,10 +217,10 @@ int ctdl_dump_recover(const char *home, int is_catastrophic, void (*position)(vo
 	int error, close_error;
 
 	text[0] = '\0';
+	*disk_error_out = 0;
 	fence = home;
-	if ((error = db_env_set_func_open(fenced_open)) != 0 || (error = db_env_set_func_rename(fenced_rename)) != 0 ||
-	    (error = db_env_set_func_unlink(fenced_unlink)) != 0 || (error = db_env_set_func_fsync(no_fsync)) != 0 ||
-	    (error = db_env_create(&env, 0)) != 0) {
+	disk_error = 0;
+	if ((error = replace_system_calls()) != 0 || (error = db_env_create(&env, 0)) != 0) {
 		add_error(&recovery.words, "preparing", error);
 		return error;
 	}
@@ -173,5 +233,6 @@ int ctdl_dump_recover(const char *home, int is_catastrophic, void (*position)(vo
 		add_error(&recovery.words, "closing", close_error);
 		error = close_error;
 	}
+	*disk_error_out = disk_error;
 	return error;
 }

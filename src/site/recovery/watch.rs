@@ -24,7 +24,8 @@ const KEPT_BYTES: usize = 64 << 10;
 /// Recovers the tables and logs in `data`, the directory `data` of one of our scratch directories, in a child process: `program`, this same
 /// one, with the hidden command [`COMMAND`].
 ///
-/// When this returns the child is gone, however it went. It is ended when `limit` is over (see [`super::time_limit`]) and as soon as
+/// When this returns the child is gone, however it went. `program` is best `/proc/self/exe`: that is this program even when another has
+/// been installed in its place. The child is ended when `limit` is over (see [`super::time_limit`]) and as soon as
 /// the monitor is interrupted; if this process is killed, the system kills it. Per cents go to [`Monitor::position`]; what libdb says
 /// though it succeeded goes to [`Monitor::warning`].
 ///
@@ -64,6 +65,9 @@ pub fn recover(
         Some(Message::Recovered { said }) if status.success() => {
             said.iter().for_each(|line| monitor.warning(&format!("recovery of the copy: libdb says: {line}")));
             Ok(())
+        }
+        Some(Message::DiskFailed { code }) => {
+            Err(RecoveryError::Disk { data, source: io::Error::from_raw_os_error(code) })
         }
         Some(Message::Refused { code, said }) => Err(RecoveryError::Refused { data, kind, code, said }),
         Some(Message::NotStarted { said }) => Err(RecoveryError::NotStarted { said }),
