@@ -9,6 +9,7 @@ Needs Python 3.11 and the packages zstandard, cbor2 and blake3. Exit codes: 0 ri
 Section numbers are those of archive.md, or of record.md where it says R.
 """
 
+import base64
 import struct
 import sys
 from io import BytesIO
@@ -281,11 +282,16 @@ class Header:
             check_residue(header["residue"], what)
 
         body = header.get("body")
+        self.is_folded = type(body) is list
+        if self.is_folded:
+            demand(len(body) == 2 and body[0] == "folded", f"{what}: its body is stored in an unknown way")
+            body = body[1]
+            demand(type(body) is int, f"{what}: no length of its body")
         demand("body" not in header or type(body) in (int, bytes), f"{what}: no body")
         self.inline = body if type(body) is bytes else b""
-        self.stored = body if type(body) is int else 0
-        self.length = None if body is None else self.stored or len(self.inline)
-        demand(len(self.inline) <= 4096 and (type(body) is not int or body > 4096), f"{what}: its body is in the wrong place")
+        self.is_long = type(body) is int
+        self.length = body if self.is_long else None if body is None else len(self.inline)
+        demand(len(self.inline) <= 4096 and (not self.is_long or body > 4096), f"{what}: its body is in the wrong place")
         demand(body_rule != "-" or body is None, f"{what}: has a body")
         demand(body_rule != "+" or body is not None, f"{what}: has no body")
         self.check_kind(what)
@@ -326,6 +332,27 @@ def check_residue(residue, what):
                     end = patch[0] + len(patch[1])
             case _:
                 raise Bad(f"{what}: unknown entry in its residue")
+
+
+def unfold(row, what):
+    """R4.1: the text of the first part of a folded body and the bytes behind it; nothing if there is more of the part to come."""
+    head = {1: 3, 2: 6}.get(row[0]) if row else 1
+    demand(head, f"{what}: a part of type {row[:1].hex()} in its folded body")
+    if len(row) < head:
+        return None
+    end = head + int.from_bytes(row[head - 2:head], "little") + 1
+    content = row[head:end]
+    if len(row) < end:
+        return None
+    if row[0] == 1:
+        return content, row[end:]
+    form, characters = row[1], 4 * int.from_bytes(row[2:4], "little")
+    demand(form <= 7 and characters and not (form & 4 and len(content) % 3 == 0), f"{what}: base64 of a form that can't be")
+    text = base64.b64encode(content)
+    text = text.rstrip(b"=") if form & 4 else text
+    line_end = b"\r\n" if form & 1 else b"\n"
+    lines = [text[start:start + characters] for start in range(0, len(text), characters)]
+    return line_end.join(lines) + (line_end if form & 2 else b""), row[end:]
 
 
 def show(key):
@@ -455,11 +482,13 @@ class Archive:
             else:
                 demand(not begins_block, f"{what}: must begin a new block")
                 demand(header.kind == self.last.kind, f"{what}: in a member of another kind")
-            self.block.storages.append([start + 512 + offset, length, header.stored])
+            storage = [start + 512 + offset, length, 0]
+            self.block.storages.append(storage)
             offset += length
-            demand(not header.stored or offset == len(content), f"{what}: others follow its long body in its member")
-            self.room = 0 if header.stored else SMALL - len(content)
-            yield header, self.check_record(header, name)
+            demand(not header.is_long or offset == len(content), f"{what}: others follow its long body in its member")
+            self.room = 0 if header.is_long else SMALL - len(content)
+            digest, storage[2] = self.check_record(header, name, what)
+            yield header, digest
         self.step()
 
     def begin_member(self, header, length, begins_block, what):
@@ -471,16 +500,41 @@ class Archive:
             demand(not self.block.is_closed, f"{what}: the block before it must not end here")
             demand(header.kind != self.last.kind or length > self.room, f"{what}: has room in the member before")
 
-    def check_record(self, header, name):
-        """Reads the segments of a body, counts the record, and gives its digest (R7)."""
-        hasher = blake3(derive_key_context="ctdl-dump record identity v1")
-        hasher.update(encode([header.kind, header.key, header.fields, header.length]) + header.inline)
-        for done in range(0, header.stored, SMALL):
+    def segments(self, header, name):
+        """The stored segments of a body. Only the last may be shorter."""
+        number, size = 0, SMALL
+        while True:
+            demand(size == SMALL, f"{self.member.where}: {size} bytes of a body, but it goes on")
             self.step()
-            segment, size = self.member.check(f"{name}.{done // SMALL:06}", False), min(header.stored - done, SMALL)
-            demand(len(segment) == size, f"{self.member.where}: {len(segment)} bytes of a body, {size} must be there")
-            hasher.update(segment)
+            segment = self.member.check(f"{name}.{number:06}", False)
+            demand(segment, f"{self.member.where}: an empty segment")
             self.block.add(self.member.raw)
+            yield segment
+            number, size = number + 1, len(segment)
+
+    def body(self, header, name, what):
+        """The text of a body in segments, piece by piece, and how many bytes of the stored segments it took."""
+        left, row, segments = header.length, b"", self.segments(header, name)
+        while left:
+            part = unfold(row, what) if header.is_folded else None
+            if part:
+                text, row = part
+            else:
+                segment = next(segments)
+                text, row = (b"", row + segment) if header.is_folded else (segment, b"")
+                yield b"", len(segment)
+            demand(len(text) <= left, f"{what}: its body is longer than its header says")
+            left -= len(text)
+            yield text, 0
+        demand(not row, f"{what}: its folded body goes on behind its last part")
+
+    def check_record(self, header, name, what):
+        """Reads the segments of a body, counts the record, and gives its digest (R7) and the length of the segments."""
+        hasher, stored = blake3(derive_key_context="ctdl-dump record identity v1"), 0
+        hasher.update(encode([header.kind, header.key, header.fields, header.length]) + header.inline)
+        for text, count in self.body(header, name, what) if header.is_long else ():
+            hasher.update(text)
+            stored += count
         digest = hasher.digest()
         self.last = header
         self.block.count(header)
@@ -489,7 +543,7 @@ class Archive:
         count[1:] = count[1] + 1, count[2] + (header.length or 0)
         if header.kind not in ("loss", "omitted"):
             self.site_hasher.update(digest)
-        return digest
+        return digest, stored
 
     # 6, 7: groups of manifest segments
 

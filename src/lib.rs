@@ -5,7 +5,7 @@
 //! 1. It is read where it lies: `site` reads tables and files of a Citadel server, `archive` reads a `.ctz`. Both are a
 //!    [`endpoint::Source`], and give records in one canonical order.
 //! 2. What it is, is said by `record`: a kind, a key, named fields, a body.
-//! 3. How it is encoded, cut and digested is the same for all places: `codec`.
+//! 3. How it is encoded, folded, cut and digested is the same for all places: `codec`.
 //! 4. `transfer` moves it on, or compares it with another.
 //! 5. It is written where it goes: an [`endpoint::Sink`] of `archive` or `site`.
 //!

@@ -91,12 +91,9 @@ impl Ledger {
 
     /// Takes the next record, whose header stands at `offset` of the open block and has `header_bytes` bytes.
     pub fn begin_record(&mut self, header: &Header, offset: u64, header_bytes: u32) {
-        let stored = match header.body {
-            Some(Body::Segments(length)) => length,
-            _ => 0,
-        };
         if let Some(block) = &mut self.block {
-            block.storages.push(Storage { offset, header_bytes, body_bytes: stored });
+            // How long the body is in segments shows at its end.
+            block.storages.push(Storage { offset, header_bytes, body_bytes: 0 });
         }
         match self.kinds.last_mut() {
             Some((kind, count)) if *kind == header.kind => {
@@ -108,10 +105,13 @@ impl Ledger {
         self.last = Some((header.kind, header.key.clone()));
     }
 
-    /// The record is complete.
-    pub fn end_record(&mut self, header: &Header, digest: &Digest) {
+    /// The record is complete, with so many bytes in segments.
+    pub fn end_record(&mut self, header: &Header, stored_bytes: u64, digest: &Digest) {
         self.site.record(header.kind, digest);
         if let Some(block) = &mut self.block {
+            if let Some(storage) = block.storages.last_mut() {
+                storage.body_bytes = stored_bytes;
+            }
             let length = header.body.as_ref().map(Body::length);
             block.identities.push(Identity { kind: header.kind, key: header.key.clone(), length, digest: *digest });
         }

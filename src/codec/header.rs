@@ -9,6 +9,8 @@ use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Key, KeyPart, Kind,
 
 /// The longest header in bytes, an inline body included.
 pub const MAX_HEADER_BYTES: usize = 65_536;
+/// How a header calls a body that is folded.
+const FOLDED: &str = "folded";
 
 /// Appends the encoding of a header.
 pub fn encode(header: &Header, encoder: &mut Encoder) {
@@ -23,6 +25,12 @@ pub fn encode(header: &Header, encoder: &mut Encoder) {
         }
         Some(Body::Segments(length)) => {
             encoder.text("body");
+            encoder.unsigned(*length);
+        }
+        Some(Body::Folded(length)) => {
+            encoder.text("body");
+            encoder.array(2);
+            encoder.text(FOLDED);
             encoder.unsigned(*length);
         }
     }
@@ -159,11 +167,18 @@ fn decode_body(decoder: &mut Decoder) -> Result<Body, CodecError> {
         }
         return Ok(Body::Inline(bytes.to_vec()));
     }
+    let is_folded = matches!(decoder.peek()?, Head::Array(_));
+    if is_folded {
+        decoder.array_of(2)?;
+        if decoder.text()? != FOLDED {
+            return Err(decoder.error("a body that is stored in a way that this version doesn't know"));
+        }
+    }
     let length = decoder.unsigned()?;
     if length <= INLINE_BODY_BYTES as u64 || length > i64::MAX as u64 {
         return Err(decoder.error("a body whose length doesn't fit segments"));
     }
-    Ok(Body::Segments(length))
+    Ok(if is_folded { Body::Folded(length) } else { Body::Segments(length) })
 }
 
 fn encode_residue(residue: &Residue, encoder: &mut Encoder) {

@@ -1,11 +1,13 @@
 //! How records are encoded, cut and digested, for all places alike.
 //!
-//! `cbor` is the deterministic encoding, `header` a record's header in it, `segment` the cutting of bodies, `identity` the digests,
-//! `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the first and last words about a site.
+//! `cbor` is the deterministic encoding, `header` a record's header in it, `segment` the cutting of bodies, `fold` how base64 in bodies is
+//! stored decoded, `identity` the digests, `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the
+//! first and last words about a site.
 //! Obeys `format-spec/record.md` and `format-spec/archive.md`. Nothing in here knows of files or tables.
 
 pub mod block;
 pub mod cbor;
+pub mod fold;
 pub mod header;
 pub mod identity;
 pub mod manifest;

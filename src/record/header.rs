@@ -23,6 +23,16 @@ pub struct Header {
     pub residue: Option<Residue>,
 }
 
+impl Header {
+    /// The header of the same record with its body as it is.
+    pub fn unfolded(mut self) -> Header {
+        if let Some(Body::Folded(length)) = self.body {
+            self.body = Some(Body::Segments(length));
+        }
+        self
+    }
+}
+
 /// How the body of a record is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -30,14 +40,16 @@ pub enum Body {
     Inline(Vec<u8>),
     /// The length in bytes of a longer body, which follows the header in segments.
     Segments(u64),
+    /// The length in bytes of a longer body, of which the folded form follows the header in segments (`format-spec/record.md`, section 4.1).
+    Folded(u64),
 }
 
 impl Body {
-    /// Length in bytes.
+    /// Length in bytes, however it is kept.
     pub fn length(&self) -> u64 {
         match self {
             Body::Inline(bytes) => bytes.len() as u64,
-            Body::Segments(length) => *length,
+            Body::Segments(length) | Body::Folded(length) => *length,
         }
     }
 }

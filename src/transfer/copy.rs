@@ -4,7 +4,7 @@ use crate::codec::manifest::Count;
 use crate::codec::{Digest, SiteHasher};
 use crate::endpoint::{Failure, Sink, Source};
 use crate::monitor::Monitor;
-use crate::record::{End, Kind};
+use crate::record::{Body, End, Kind};
 
 /// What was copied.
 #[derive(Clone, Debug)]
@@ -43,13 +43,19 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor)
             return Err(Failure::interrupted());
         }
         sink.record(&header)?;
+        let mut passed = 0;
         while source.segment(&mut segment)? {
             if monitor.is_interrupted() {
                 return Err(Failure::interrupted());
             }
             sink.segment(&segment)?;
+            passed += segment.len() as u64;
             monitor.progress(segment.len() as u64, 0);
             report_position(source, monitor);
+        }
+        if let Some(Body::Folded(length)) = header.body {
+            // What folding has saved is done, too.
+            monitor.progress(length.saturating_sub(passed), 0);
         }
         let digest = source.digest();
         sink.end_record(&digest)?;

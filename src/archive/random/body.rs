@@ -4,10 +4,12 @@ use super::super::error::{ReadError, TarError};
 use super::super::member::{self, TAR_BLOCK_BYTES, TarHeader};
 use super::super::name;
 use super::RandomReader;
-use crate::codec::{Digest, RecordHasher, segment};
+use crate::codec::fold::Unfolder;
+use crate::codec::segment::{self, Cutter};
+use crate::codec::{Digest, RecordHasher};
 use crate::record::{Body, Header};
 
-/// Reads a longer body segment by segment. A body that stands in the header has none.
+/// Reads a longer body segment by segment, unfolded if need be. A body that stands in the header has none.
 #[derive(Debug)]
 pub struct BodyReader<'a> {
     archive: &'a RandomReader,
@@ -17,52 +19,120 @@ pub struct BodyReader<'a> {
     hasher: RecordHasher,
     position: u64,
     body_bytes: u64,
-    done_bytes: u64,
+    given_bytes: u64,
+    /// How long the body is in segments.
+    stored_bytes: u64,
+    read_bytes: u64,
+    unfolder: Option<Unfolder>,
+    unfolded: Cutter,
 }
 
 impl<'a> BodyReader<'a> {
-    pub(super) fn new(archive: &'a RandomReader, header: &Header, stem: String, digest: Digest, position: u64) -> Self {
-        let body_bytes = match header.body {
-            Some(Body::Segments(length)) => length,
-            _ => 0,
+    pub(super) fn new(
+        archive: &'a RandomReader,
+        header: &Header,
+        stem: String,
+        digest: Digest,
+        (position, stored_bytes): (u64, u64),
+    ) -> Self {
+        let (body_bytes, unfolder) = match header.body {
+            Some(Body::Segments(length)) => (length, None),
+            Some(Body::Folded(length)) => (length, Some(Unfolder::new(length))),
+            _ => (0, None),
         };
         let mut hasher = RecordHasher::default();
         hasher.begin(header);
-        BodyReader { archive, header: header.clone(), stem, digest, hasher, position, body_bytes, done_bytes: 0 }
+        BodyReader {
+            archive,
+            header: header.clone(),
+            stem,
+            digest,
+            hasher,
+            position,
+            body_bytes,
+            given_bytes: 0,
+            stored_bytes,
+            read_bytes: 0,
+            unfolder,
+            unfolded: Cutter::default(),
+        }
     }
 
     /// Puts the next segment into `segment`; `false` when there is none left. The last one is given only if the record's digest is right.
     pub fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, ReadError> {
         segment.clear();
-        let size = segment::next_bytes(self.body_bytes, self.done_bytes);
-        if size == 0 {
+        if self.given_bytes == self.body_bytes {
             return Ok(false);
         }
-        let name = name::segment(&self.stem, self.done_bytes / segment::SEGMENT_BYTES as u64);
+        match self.unfolder.take() {
+            None => self.stored_segment(segment)?,
+            Some(mut unfolder) => {
+                let result = self.unfold_segment(&mut unfolder, segment);
+                self.unfolder = Some(unfolder);
+                result?;
+            }
+        }
+        self.hasher.body(segment);
+        let given_bytes = self.given_bytes + segment.len() as u64;
+        if given_bytes == self.body_bytes {
+            if self.read_bytes != self.stored_bytes {
+                segment.clear();
+                return Err(self.wrong("has a body that the manifest says is longer".to_owned()));
+            }
+            if self.hasher.digest() != self.digest {
+                segment.clear();
+                return Err(self.wrong("has another digest than the manifest says".to_owned()));
+            }
+        }
+        self.given_bytes = given_bytes;
+        Ok(true)
+    }
+
+    fn unfold_segment(&mut self, unfolder: &mut Unfolder, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        let mut stored = Vec::new();
+        while !self.unfolded.has_segment() && !unfolder.is_complete() {
+            self.stored_segment(&mut stored)?;
+            unfolder
+                .push(&stored, self.unfolded.input())
+                .and_then(|()| if self.read_bytes == self.stored_bytes { unfolder.finish() } else { Ok(()) })
+                .map_err(|error| self.wrong(error.to_string()))?;
+        }
+        self.unfolded.segment(out);
+        Ok(())
+    }
+
+    /// Reads the next stored segment into `out`.
+    fn stored_segment(&mut self, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        out.clear();
+        let size = segment::next_bytes(self.stored_bytes, self.read_bytes);
+        let name = self.member();
         let tar_error = |problem: TarError| ReadError::Tar { place: self.archive.place(self.position, &name), problem };
         let mut tar_header = Vec::new();
         self.archive.read(self.position, TAR_BLOCK_BYTES, &mut tar_header)?;
         let tar_header: &TarHeader = tar_header.first_chunk().unwrap_or(&[0; TAR_BLOCK_BYTES]);
         member::check_header(tar_header, &name, size).map_err(tar_error)?;
         let content_at = self.position.saturating_add(TAR_BLOCK_BYTES as u64);
-        self.archive.read(content_at, size, segment)?;
+        self.archive.read(content_at, size, out)?;
         let padding_at = content_at.saturating_add(size as u64);
         let mut padding = Vec::new();
         self.archive.read(padding_at, member::padding_bytes(size), &mut padding)?;
         member::check_padding(&padding).map_err(tar_error)?;
-        self.hasher.body(segment);
-        let done_bytes = self.done_bytes + size as u64;
-        if done_bytes == self.body_bytes && self.hasher.digest() != self.digest {
-            segment.clear();
-            return Err(ReadError::Record {
-                place: self.archive.place(self.position, &name),
-                kind: self.header.kind,
-                key: self.header.key.to_string(),
-                problem: "has another digest than the manifest says".to_owned(),
-            });
-        }
-        self.done_bytes = done_bytes;
+        self.read_bytes += size as u64;
         self.position = padding_at.saturating_add(padding.len() as u64);
-        Ok(true)
+        Ok(())
+    }
+
+    /// The member that comes next.
+    fn member(&self) -> String {
+        name::segment(&self.stem, self.read_bytes / segment::SEGMENT_BYTES as u64)
+    }
+
+    fn wrong(&self, problem: String) -> ReadError {
+        ReadError::Record {
+            place: self.archive.place(self.position, &self.member()),
+            kind: self.header.kind,
+            key: self.header.key.to_string(),
+            problem,
+        }
     }
 }

@@ -90,7 +90,7 @@ impl Iterator for Headers<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         self.0.step(|archive, block, number| {
             let header = archive.header(block, number)?;
-            Ok((header, block.segment.identities[number].digest))
+            Ok((header.unfolded(), block.segment.identities[number].digest))
         })
     }
 }
@@ -118,8 +118,9 @@ impl RandomReader {
         let behind_header = storage.offset.saturating_add(u64::from(storage.header_bytes));
         let in_block = behind_header.checked_next_multiple_of(TAR_BLOCK_BYTES as u64).unwrap_or(u64::MAX);
         let position = block.entry.position.saturating_add(in_block);
-        let body = BodyReader::new(self, &header, stem(&block.segment, number), identity.digest, position);
-        Ok(Some((header, body)))
+        let place = (position, storage.body_bytes);
+        let body = BodyReader::new(self, &header, stem(&block.segment, number), identity.digest, place);
+        Ok(Some((header.unfolded(), body)))
     }
 
     fn walk(&self, kind: Option<Kind>) -> Result<Walk<'_>, ReadError> {
@@ -153,15 +154,16 @@ impl RandomReader {
         let mut decoder = Decoder::new(&bytes, "header");
         let header = header::decode(&mut decoder).map_err(codec)?;
         decoder.end().map_err(codec)?;
-        let stored = match header.body {
-            Some(Body::Segments(length)) => length,
-            _ => 0,
+        let is_stored_so = match header.body {
+            Some(Body::Segments(length)) => body_bytes == length,
+            Some(Body::Folded(_)) => body_bytes > 0,
+            _ => body_bytes == 0,
         };
         let length = header.body.as_ref().map(Body::length);
-        if (header.kind, &header.key, length, stored) != (identity.kind, &identity.key, identity.length, body_bytes) {
+        if !is_stored_so || (header.kind, &header.key, length) != (identity.kind, &identity.key, identity.length) {
             return Err(wrong("is not the one that stands where the manifest puts it"));
         }
-        if stored == 0 {
+        if body_bytes == 0 {
             let mut hasher = RecordHasher::default();
             hasher.begin(&header);
             if hasher.digest() != identity.digest {

@@ -1,5 +1,6 @@
 //! Reads an archive in one pass and bounded memory, and checks everything that it can while it does.
 
+mod body;
 mod frames;
 mod manifest;
 mod scan;
@@ -7,6 +8,7 @@ mod stream;
 
 use std::io::Read;
 
+use self::body::OpenRecord;
 use self::frames::Frames;
 pub use self::scan::describe;
 use self::stream::{Next, Stream};
@@ -15,9 +17,10 @@ use super::ledger::Ledger;
 use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
 use super::{SITE_MEMBER, name};
 use crate::codec::cbor::Decoder;
-use crate::codec::{Digest, RecordHasher, header, segment, site_info};
+use crate::codec::segment::Cutter;
+use crate::codec::{Digest, RecordHasher, header, site_info};
 use crate::endpoint::{Failure, Source};
-use crate::record::{Body, End, Header, Kind, SiteInfo};
+use crate::record::{End, Header, Kind, SiteInfo};
 
 /// An archive as it is read from a file or a pipe.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub struct Reader<R> {
     digest: Digest,
     member: Member,
     record: Option<OpenRecord>,
+    /// The stored segment that was read last, of a folded body.
+    stored: Vec<u8>,
+    /// What it and those before it unfolded to, as far as it was not given.
+    unfolded: Cutter,
     buffer: Vec<u8>,
     manifest_segments: u64,
     index: Vec<(usize, Digest)>,
@@ -58,14 +65,6 @@ struct Member {
     is_closed: bool,
 }
 
-/// A record whose body is not complete.
-#[derive(Debug)]
-struct OpenRecord {
-    header: Header,
-    body_bytes: u64,
-    done_bytes: u64,
-}
-
 impl<R: Read> Reader<R> {
     /// Begins to read: up to what `site.cbor` says. `threads` unpack frames ahead of their use; with 0 the caller's own does it.
     pub fn new(input: R, threads: usize) -> Result<Self, ReadError> {
@@ -83,6 +82,8 @@ impl<R: Read> Reader<R> {
             digest: Digest::default(),
             member: Member::default(),
             record: None,
+            stored: Vec::new(),
+            unfolded: Cutter::default(),
             buffer: Vec::new(),
             manifest_segments: 0,
             index: Vec::new(),
@@ -230,48 +231,19 @@ impl<R: Read> Reader<R> {
         self.ledger.begin_record(&header, offset, header_bytes as u32);
         self.member.decoded += header_bytes;
         self.hasher.begin(&header);
-        match header.body {
-            Some(Body::Segments(body_bytes)) => {
-                self.member.is_closed = true;
-                self.record = Some(OpenRecord { header: header.clone(), body_bytes, done_bytes: 0 });
-                if self.member.decoded < self.member.content_bytes {
-                    return Err(self
-                        .stream
-                        .record_error(&header, "has a longer body, but other records follow it in its member"));
-                }
-            }
-            _ => {
-                self.digest = self.hasher.digest();
-                self.ledger.end_record(&header, &self.digest);
-            }
-        }
-        Ok(header)
-    }
-
-    /// Reads the next segment of the present record's body into `out`, and completes the record after the last one.
-    fn next_segment(&mut self, out: &mut Vec<u8>) -> Result<bool, ReadError> {
-        out.clear();
-        let Some(record) = &mut self.record else { return Ok(false) };
-        let size = segment::next_bytes(record.body_bytes, record.done_bytes);
-        let number = record.done_bytes / segment::SEGMENT_BYTES as u64;
-        let mut around = Vec::with_capacity(TAR_BLOCK_BYTES);
-        let tar_header = self.stream.member_header(&mut around)?;
-        member::check_header(&tar_header, &name::segment(&self.member.stem, number), size)
-            .map_err(|problem| self.stream.tar_error(problem))?;
-        self.ledger.take_bytes(&around);
-        around.clear();
-        self.stream.take(size, out)?;
-        self.stream.padding(size, &mut around)?;
-        self.ledger.take_bytes(out);
-        self.ledger.take_bytes(&around);
-        self.hasher.body(out);
-        record.done_bytes += size as u64;
-        if record.done_bytes == record.body_bytes {
+        self.record = OpenRecord::new(&header);
+        if self.record.is_none() {
             self.digest = self.hasher.digest();
-            self.ledger.end_record(&record.header, &self.digest);
-            self.record = None;
+            self.ledger.end_record(&header, 0, &self.digest);
+            return Ok(header);
         }
-        Ok(true)
+        self.member.is_closed = true;
+        if self.member.decoded < self.member.content_bytes {
+            return Err(self
+                .stream
+                .record_error(&header, "has a longer body, but other records follow it in its member"));
+        }
+        Ok(header.unfolded())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Writes an archive in one pass and bounded memory.
 
+mod body;
 mod output;
 
 use std::io::Write;
 
+use self::body::OpenBody;
 use self::output::Output;
 use super::error::WriteError;
 use super::ledger::{ClosedBlock, Ledger};
@@ -11,9 +13,9 @@ use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
 use super::{FRAME_BYTES, ROOT_MEMBER, SITE_MEMBER, TAR_END_BYTES, name};
 use crate::codec::cbor::Encoder;
 use crate::codec::manifest::IndexSegment;
-use crate::codec::{CodecError, Digest, MAX_HEADER_BYTES, header, segment, site_info};
+use crate::codec::{CodecError, Digest, MAX_HEADER_BYTES, header, site_info};
 use crate::endpoint::{Failure, Sink};
-use crate::record::{Body, End, Header, SiteInfo, schema};
+use crate::record::{End, Header, SiteInfo, schema};
 
 /// How an archive is written. The records, their digests and the manifest don't depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +64,7 @@ enum State {
 #[derive(Debug)]
 struct OpenRecord {
     header: Header,
-    body_bytes: u64,
-    done_bytes: u64,
+    body: OpenBody,
 }
 
 impl<W: Write> Writer<W> {
@@ -155,14 +156,11 @@ impl<W: Write> Writer<W> {
         // A header has at most 65,536 bytes.
         self.ledger.begin_record(header, offset, header_bytes as u32);
         self.member.extend_from_slice(self.encoder.as_bytes());
-        let body_bytes = match header.body {
-            Some(Body::Segments(length)) => length,
-            _ => 0,
-        };
-        if body_bytes > 0 {
+        let body = OpenBody::new(header.body.as_ref());
+        if body.is_in_segments() {
             self.end_member()?;
         }
-        self.record = Some(OpenRecord { header: header.clone(), body_bytes, done_bytes: 0 });
+        self.record = Some(OpenRecord { header: header.clone(), body });
         Ok(())
     }
 
@@ -175,20 +173,11 @@ impl<W: Write> Writer<W> {
         let Some(mut record) = self.record.take() else {
             return Err(WriteError::WrongOrder { call: "segment" });
         };
-        let expected = segment::next_bytes(record.body_bytes, record.done_bytes);
-        if bytes.len() != expected {
-            let done = record.done_bytes;
-            let problem = format!(
-                "after {done} bytes of its body a segment of {expected} bytes must follow, not one of {}",
-                bytes.len()
-            );
-            return Err(body_error(&record.header, problem));
-        }
-        let number = record.done_bytes / segment::SEGMENT_BYTES as u64;
+        let number = record.body.next_segment();
+        record.body.take(bytes).map_err(|problem| body_error(&record.header, problem))?;
         self.put(&member::header(&name::segment(&self.stem, number), bytes.len()))?;
         self.put(bytes)?;
         self.put(&[0; TAR_BLOCK_BYTES][..member::padding_bytes(bytes.len())])?;
-        record.done_bytes += bytes.len() as u64;
         self.record = Some(record);
         Ok(())
     }
@@ -197,12 +186,8 @@ impl<W: Write> Writer<W> {
         let Some(record) = self.record.take() else {
             return Err(WriteError::WrongOrder { call: "end_record" });
         };
-        if record.done_bytes != record.body_bytes {
-            let problem =
-                format!("its body ended after {} bytes, but its header says {}", record.done_bytes, record.body_bytes);
-            return Err(body_error(&record.header, problem));
-        }
-        self.ledger.end_record(&record.header, digest);
+        record.body.finish().map_err(|problem| body_error(&record.header, problem))?;
+        self.ledger.end_record(&record.header, record.body.stored_bytes(), digest);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::endpoint::{Class, Failure};
+use crate::record::Kind;
 use crate::site::btree::TableWriteError;
 use crate::site::layout::{LayoutError, Problem};
 
@@ -37,6 +38,14 @@ pub enum WriteSiteError {
     ValueTooLong {
         /// The limit in bytes.
         limit: usize,
+    },
+    /// A body came folded, and tables hold what it was before.
+    #[error("{kind} record {key} came with a folded body, which a site can't take; this is a bug in ctdl-dump")]
+    Folded {
+        /// Kind of the record.
+        kind: Kind,
+        /// Its key.
+        key: String,
     },
     /// A number of a list doesn't fit.
     #[error("a list of numbers can't be written: {problem}")]

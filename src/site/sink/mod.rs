@@ -210,6 +210,9 @@ impl Sink for SiteSink {
     }
 
     fn record(&mut self, header: &Header) -> Result<(), Failure> {
+        if matches!(header.body, Some(Body::Folded(_))) {
+            return Err(WriteSiteError::Folded { kind: header.kind, key: header.key.to_string() }.into());
+        }
         let (header, is_changed) = self.adapter.adapt(header);
         if is_changed {
             self.hasher.begin(&header);

@@ -7,8 +7,8 @@ use ctdl_dump::endpoint::{Class, Failure};
 use proptest::prelude::*;
 
 use super::forge::{Frame, seal, unpack};
-use super::records::{Record, body, many};
-use super::{verify, write};
+use super::records::{Record, attachment, body, many};
+use super::{verify, write, write_folded};
 
 /// An archive with a bit of everything, of a few thousand bytes.
 fn small() -> Vec<u8> {
@@ -16,10 +16,11 @@ fn small() -> Vec<u8> {
         Record::config("c_fqdn", b"uncensored.example.org"),
         Record::config("c_nodename", b"uncensored"),
         Record::message(1, body(300, 1)),
-        Record::message(2, vec![b'x'; 70_000]),
+        Record::message(2, vec![b'-'; 70_000]),
         Record::message(3, body(50, 3)),
+        Record::message(4, attachment(&b"xyz".repeat(1_100), "\r\n")),
     ];
-    write(&records, Options::default()).0
+    write_folded(&records, Options::default()).0
 }
 
 fn refused(archive: &[u8], what: impl Fn() -> String) -> Failure {

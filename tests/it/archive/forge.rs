@@ -2,12 +2,13 @@
 
 use ctdl_dump::archive::Options;
 use ctdl_dump::codec::cbor::{Decoder, Encoder};
+use ctdl_dump::codec::fold::Unfolder;
 use ctdl_dump::codec::manifest::{Count, IndexEncoder, IndexEntry, IndexSegment, Root, Segment};
 use ctdl_dump::codec::{RecordHasher, SiteHasher, header};
 use ctdl_dump::record::{Body, Header, Kind};
 
 use super::records::Record;
-use super::write;
+use super::write_folded;
 
 const FRAME_BYTES: usize = 2 << 20;
 
@@ -94,9 +95,9 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// Takes a right archive of these records apart.
+    /// Takes a right archive of these records apart. Bodies with base64 in them are folded.
     pub fn new(records: &[Record]) -> Self {
-        let (archive, _) = write(records, Options::default());
+        let (archive, _) = write_folded(records, Options::default());
         let contents = unpack(&archive);
         let mut forge = Forge {
             site: members(&contents[0])[0].content.clone(),
@@ -151,20 +152,25 @@ impl Forge {
                 for header in headers(&member.content) {
                     let mut hasher = RecordHasher::default();
                     hasher.begin(&header);
-                    if matches!(header.body, Some(Body::Segments(_))) {
+                    let mut stored = Vec::new();
+                    if matches!(header.body, Some(Body::Segments(_) | Body::Folded(_))) {
                         while let Some(segment) = members.next_if(|member| !member.name().ends_with(".cbor")) {
-                            hasher.body(&segment.content);
+                            stored.extend_from_slice(&segment.content);
                             offset += segment.bytes().len();
                         }
                     }
+                    let mut text = stored.clone();
+                    if let Some(Body::Folded(length)) = header.body {
+                        text.clear();
+                        // A body that can't be unfolded has no digest that would be right.
+                        let _ = Unfolder::new(length).push(&stored, &mut text);
+                    }
+                    hasher.body(&text);
                     let header_bytes = encode(std::slice::from_ref(&header)).len();
                     block.segment.storages.push(ctdl_dump::codec::manifest::Storage {
                         offset: header_offset as u64,
                         header_bytes: header_bytes as u32,
-                        body_bytes: match header.body {
-                            Some(Body::Segments(length)) => length,
-                            _ => 0,
-                        },
+                        body_bytes: stored.len() as u64,
                     });
                     header_offset += header_bytes;
                     block.segment.identities.push(ctdl_dump::codec::manifest::Identity {

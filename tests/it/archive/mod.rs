@@ -1,6 +1,7 @@
 //! The archive, written and read, whole and damaged.
 
 mod damage;
+mod folded;
 mod forge;
 mod hostile;
 mod random;
@@ -12,7 +13,7 @@ use std::io::Read;
 
 use ctdl_dump::archive::{Options, Reader, Writer};
 use ctdl_dump::codec::{Digest, RecordHasher, segment};
-use ctdl_dump::endpoint::{Failure, Sink, Source};
+use ctdl_dump::endpoint::{Failure, Folding, Sink, Source};
 use ctdl_dump::monitor::Silent;
 use ctdl_dump::record::{Body, End, Header, SiteInfo};
 use ctdl_dump::transfer::{Discard, Summary, copy};
@@ -109,6 +110,13 @@ impl Sink for Kept {
 pub fn write(records: &[Record], options: Options) -> (Vec<u8>, Summary) {
     let mut writer = Writer::new(Vec::new(), options);
     let summary = copy(&mut Listed::new(records), &mut writer, &Silent).unwrap();
+    (writer.into_output(), summary)
+}
+
+/// The same with folded bodies, as an export has them.
+pub fn write_folded(records: &[Record], options: Options) -> (Vec<u8>, Summary) {
+    let mut writer = Writer::new(Vec::new(), options);
+    let summary = copy(&mut Folding::new(&mut Listed::new(records)), &mut writer, &Silent).unwrap();
     (writer.into_output(), summary)
 }
 

@@ -53,6 +53,24 @@ pub fn site() -> SiteInfo {
     }
 }
 
+/// Bytes that don't compress, the same for the same seed.
+pub fn packed(length: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// A mail with an attachment, in lines of 76 characters.
+pub fn attachment(content: &[u8], end: &str) -> Vec<u8> {
+    let mut mail = format!("Content-Transfer-Encoding: base64{end}{end}").into_bytes();
+    for line in base64_simd::STANDARD.encode_to_string(content).as_bytes().chunks(76) {
+        mail.extend_from_slice(line);
+        mail.extend_from_slice(end.as_bytes());
+    }
+    mail.extend_from_slice(format!("{end}--end{end}").as_bytes());
+    mail
+}
+
 /// Bytes that compress about as text does, the same for the same seed.
 pub fn body(length: usize, seed: u64) -> Vec<u8> {
     const WORDS: [&str; 16] = [

@@ -10,8 +10,8 @@ use proptest::sample::Index;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::records::{Record, any_records, body, many};
-use super::{damage, hostile, verify, write};
+use super::records::{Record, any_records, attachment, body, many, packed};
+use super::{damage, hostile, verify, write, write_folded};
 use crate::support::{project, python};
 
 #[test]
@@ -91,7 +91,14 @@ fn the_second_reader_computes_the_same_site_digests() {
     for _ in 0..12 {
         sites.push(any_records(150, 140_000).new_tree(&mut runner).unwrap().current());
     }
-    let written: Vec<_> = sites.iter().map(|records| write(records, Options { level: 1, threads: 1 })).collect();
+    let options = Options { level: 1, threads: 1 };
+    let mut written: Vec<_> = sites.iter().map(|records| write(records, options)).collect();
+    let mails = [
+        Record::message(1, attachment(&packed(200_000, 1), "\r\n")),
+        Record::message(2, [attachment(&packed(1_001, 2), "\n"), attachment(&body(90_000, 2), "\n")].concat()),
+        Record::message(3, base64_simd::STANDARD_NO_PAD.encode_to_string(packed(70_000, 3)).into_bytes()),
+    ];
+    written.push(write_folded(&mails, options));
     let archives: Vec<&[u8]> = written.iter().map(|(archive, _)| archive.as_slice()).collect();
     for ((code, text), (_, summary)) in second_reader(&archives).into_iter().zip(&written) {
         assert_eq!((code, text), (0, hex(&summary.site_digest)));

@@ -37,6 +37,9 @@ pub struct Export {
     /// Where temporary files go; else beside FILE, else $TMPDIR or /var/tmp
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
+    /// Keep attachments in base64, as they stand in the messages: the archive gets larger, but tar alone gives messages back
+    #[arg(long)]
+    pub no_fold: bool,
     /// Level of the zstd compression
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
     pub level: i32,

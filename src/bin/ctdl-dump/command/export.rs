@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, Writer};
+use ctdl_dump::endpoint::Folding;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::{ReadOptions, Site};
 use ctdl_dump::transfer::{Summary, copy};
@@ -77,7 +78,11 @@ fn write<W: Write>(
     let mut source = site.source(options, &context.screen);
     let options = Options { level: args.level, threads: context.threads(args.threads) };
     let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
-    let summary = copy(&mut source, &mut writer, &context.screen)?;
+    let summary = if args.no_fold {
+        copy(&mut source, &mut writer, &context.screen)?
+    } else {
+        copy(&mut Folding::new(&mut source), &mut writer, &context.screen)?
+    };
     let bytes = writer.bytes_written();
     writer.into_output().into_inner().map_err(|error| error.into_error()).context("the output")?;
     Ok((summary, bytes))

@@ -7,6 +7,7 @@ use super::forge::{Forge, Frame, Member, encode, headers, seal, seek_table, skip
 use super::records::{Record, body};
 use super::verify;
 
+mod folded;
 mod manifest;
 mod members;
 mod records;
@@ -78,6 +79,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     all.extend(stream::in_the_tail());
     all.extend(members::in_tar_headers());
     all.extend(records::in_records());
+    all.extend(folded::in_folded_bodies());
     all.extend(manifest::in_the_manifest());
     all
 }
@@ -123,7 +125,7 @@ fn config_name(key: &Key) -> String {
 
 #[test]
 fn a_forged_archive_without_a_fault_is_right() {
-    for mut forge in [forge(), many_blocks(), Forge::new(&[])] {
+    for mut forge in [forge(), folded::forge(), many_blocks(), Forge::new(&[])] {
         verify(forge.seal().as_slice(), 1).unwrap();
         forge.describe();
         verify(forge.seal().as_slice(), 1).unwrap();

@@ -1,13 +1,20 @@
 //! The two ends of every copy: a `Source` gives records in canonical order, a `Sink` takes them.
 //!
-//! Both pass headers and *stored* segments. A source computes the identity digest of what it gives (with `codec::RecordHasher`) and hands
+//! Both pass headers and *stored* segments: where the header calls the body folded, those of its folded form. `Folding` folds what another
+//! source gives; an archive's reader unfolds what it gives.
+//!
+//! A source computes the identity digest of what it gives (with `codec::RecordHasher`) and hands
 //! on nothing that it could not check, but what only the end of the copy can show: a sink keeps all it got to itself until `finish`.
+
+mod folding;
 
 use std::error::Error;
 use std::fmt;
 
 use crate::codec::Digest;
 use crate::record::{End, Header, SiteInfo};
+
+pub use folding::Folding;
 
 /// A place that records come from.
 pub trait Source {
