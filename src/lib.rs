@@ -7,11 +7,11 @@
 //! 2. What it is, is said by `record`: a kind, a key, named fields, a body.
 //! 3. How it is encoded, folded, cut and digested is the same for all places: `codec`.
 //! 4. `transfer` moves it on, or compares it with another.
-//! 5. It is written where it goes: an [`endpoint::Sink`] of `archive` or `site`.
+//! 5. It is written where it goes: an [`endpoint::Sink`] of `archive` or `site`. `wire` gives it to another machine, and takes it there.
 //!
 //! `live` controls a running server while its site is being read.
 //!
-//! A module uses only those above it in the list below; `archive`, `site` and `live` never use each other.
+//! A module uses only those above it in the list below; `archive`, `site`, `wire` and `live` never use each other.
 #![deny(unsafe_code)]
 
 pub mod record;
@@ -24,6 +24,8 @@ pub mod endpoint;
 pub mod archive;
 
 pub mod site;
+
+pub mod wire;
 
 pub mod live;
 

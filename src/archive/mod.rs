@@ -17,7 +17,7 @@ mod writer;
 
 pub use error::{Place, ReadError, WriteError};
 
-pub use random::{BodyReader, Headers, IndexEntries, RandomReader, Records};
+pub use random::{BodyReader, Headers, IndexEntries, RandomReader, Records, Stream};
 pub use reader::Reader;
 pub use writer::{Options, Writer};
 

@@ -12,7 +12,7 @@ const RECORD_CONTEXT: &str = "ctdl-dump record identity v1";
 const SITE_CONTEXT: &str = "ctdl-dump site digest v1";
 
 /// Computes the identity digest of one record after the other: over kind, key, fields, length of the body, and the body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RecordHasher {
     hasher: blake3::Hasher,
     encoder: Encoder,

@@ -66,6 +66,8 @@ pub enum Class {
     Damaged,
     /// The site is in use, or could not be settled.
     InUse,
+    /// The other end of a connection failed or refused.
+    Peer,
     /// The user interrupted it.
     Interrupted,
 }

@@ -3,7 +3,9 @@
 mod compare;
 mod copy;
 mod discard;
+mod serve;
 
 pub use compare::{Comparison, Difference, FieldDifference};
 pub use copy::{Summary, copy};
 pub use discard::Discard;
+pub use serve::{ArchiveView, ServedArchive};

@@ -12,3 +12,4 @@ mod readme;
 mod recovery;
 mod site;
 mod support;
+mod wire;

@@ -25,6 +25,8 @@ pub struct BodyReader<'a> {
     read_bytes: u64,
     unfolder: Option<Unfolder>,
     unfolded: Cutter,
+    /// Whether all that was given was also read: what is passed over is not.
+    is_read_whole: bool,
 }
 
 impl<'a> BodyReader<'a> {
@@ -55,7 +57,34 @@ impl<'a> BodyReader<'a> {
             read_bytes: 0,
             unfolder,
             unfolded: Cutter::default(),
+            is_read_whole: true,
         }
+    }
+
+    /// Passes over the body up to an offset where a segment begins, or its end; `false` if there is no such place in it. What is passed over
+    /// is not read where the body is stored as it is, and so the digest of the rest is not compared: whoever has the beginning does that.
+    pub fn skip_to(&mut self, offset: u64) -> Result<bool, ReadError> {
+        let is_cut = offset == self.body_bytes || offset.is_multiple_of(segment::SEGMENT_BYTES as u64);
+        if !is_cut || offset > self.body_bytes || offset < self.given_bytes {
+            return Ok(false);
+        }
+        let mut scratch = Vec::new();
+        while self.given_bytes < offset && self.unfolder.is_some() {
+            self.segment(&mut scratch)?;
+        }
+        if self.given_bytes < offset {
+            // Every segment that is passed over is whole, or none is read behind it.
+            let segments = segment::count(offset - self.given_bytes);
+            let bytes_in_tar = (TAR_BLOCK_BYTES + segment::SEGMENT_BYTES) as u64;
+            self.position = self.position.saturating_add(segments.saturating_mul(bytes_in_tar));
+            (self.given_bytes, self.read_bytes, self.is_read_whole) = (offset, offset, false);
+        }
+        Ok(true)
+    }
+
+    /// The record's identity digest by the manifest.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Puts the next segment into `segment`; `false` when there is none left. The last one is given only if the record's digest is right.
@@ -79,7 +108,7 @@ impl<'a> BodyReader<'a> {
                 segment.clear();
                 return Err(self.wrong("has a body that the manifest says is longer".to_owned()));
             }
-            if self.hasher.digest() != self.digest {
+            if self.is_read_whole && self.hasher.digest() != self.digest {
                 segment.clear();
                 return Err(self.wrong("has another digest than the manifest says".to_owned()));
             }

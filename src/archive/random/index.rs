@@ -7,11 +7,25 @@ use crate::codec::manifest::{self, IndexEntry, Segment};
 use crate::record::{Key, Kind};
 
 /// The entries of the index, in order. An index segment is read when its first entry is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IndexEntries<'a> {
     archive: &'a RandomReader,
     next_segment: usize,
     entries: std::vec::IntoIter<IndexEntry>,
+}
+
+impl IndexEntries<'_> {
+    /// Goes on to the last block that begins with this record or before it, if that is among those whose entries are in memory.
+    pub(super) fn seek(&mut self, kind: Kind, key: &Key) -> bool {
+        let there = self.entries.as_slice();
+        let before = there.partition_point(|entry| (entry.kind, &entry.key) <= (kind, key));
+        // Behind the last of them another block may begin before it.
+        let is_among = before > 0 && before < there.len();
+        if is_among {
+            self.entries.by_ref().take(before - 1).for_each(drop);
+        }
+        is_among
+    }
 }
 
 impl Iterator for IndexEntries<'_> {
@@ -69,7 +83,7 @@ impl RandomReader {
     }
 
     /// The manifest segment of a block.
-    pub(super) fn manifest_segment(&self, entry: &IndexEntry) -> Result<Segment, ReadError> {
+    pub fn manifest_segment(&self, entry: &IndexEntry) -> Result<Segment, ReadError> {
         let place = || self.place(entry.segment_position, "manifest/");
         let content = self.alone_at(entry.segment_position, None)?;
         if content.len() != entry.segment_bytes as usize || blake3::hash(&content) != entry.segment_digest {

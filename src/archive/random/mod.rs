@@ -5,6 +5,7 @@ mod body;
 mod frames;
 mod index;
 mod records;
+mod stream;
 
 use std::fs::File;
 
@@ -12,6 +13,7 @@ pub use self::body::BodyReader;
 use self::frames::FrameFile;
 pub use self::index::IndexEntries;
 pub use self::records::{Headers, Records};
+pub use self::stream::Stream;
 use super::error::{Place, ReadError};
 use super::member;
 use super::{ROOT_MEMBER, SITE_MEMBER, TAR_END_BYTES};

@@ -13,9 +13,9 @@ use crate::record::{Body, Header, Key, Kind};
 
 /// A block as its manifest segment describes it.
 #[derive(Debug)]
-struct Block {
-    entry: IndexEntry,
-    segment: Segment,
+pub(super) struct Block {
+    pub(super) entry: IndexEntry,
+    pub(super) segment: Segment,
 }
 
 /// Walks over the records of one kind, or of all.
@@ -112,7 +112,12 @@ impl RandomReader {
         let block = Block { segment: self.manifest_segment(&entry)?, entry };
         let order = |record: &Identity| (record.kind, &record.key).cmp(&(kind, key));
         let Ok(number) = block.segment.identities.binary_search_by(order) else { return Ok(None) };
-        let header = self.header(&block, number)?;
+        self.open_at(&block, number).map(Some)
+    }
+
+    /// The record with a number in its block.
+    pub(super) fn open_at(&self, block: &Block, number: usize) -> Result<(Header, BodyReader<'_>), ReadError> {
+        let header = self.header(block, number)?;
         let (identity, storage) = (&block.segment.identities[number], block.segment.storages[number]);
         // Saturating: a position that can't be is refused when something is read there.
         let behind_header = storage.offset.saturating_add(u64::from(storage.header_bytes));
@@ -120,7 +125,7 @@ impl RandomReader {
         let position = block.entry.position.saturating_add(in_block);
         let place = (position, storage.body_bytes);
         let body = BodyReader::new(self, &header, stem(&block.segment, number), identity.digest, place);
-        Ok(Some((header.unfolded(), body)))
+        Ok((header.unfolded(), body))
     }
 
     fn walk(&self, kind: Option<Kind>) -> Result<Walk<'_>, ReadError> {

@@ -74,6 +74,7 @@ impl From<Class> for ExitCode {
             Class::Failed => ExitCode::Failed,
             Class::Damaged => ExitCode::Damaged,
             Class::InUse => ExitCode::InUse,
+            Class::Peer => ExitCode::Peer,
             Class::Interrupted => ExitCode::Interrupted,
         }
     }

@@ -6,7 +6,7 @@ use ciborium_ll::Header as Head;
 use super::CodecError;
 
 /// Appends items to a buffer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Encoder {
     bytes: Vec<u8>,
 }

@@ -1,12 +1,14 @@
 //! The manifest tree (`format-spec/archive.md`, section 7): a segment for each block, index segments over the segments, and the root.
 
+mod group;
 mod index;
 mod root;
 mod segment;
 
+pub use group::{Group, GroupCutter, MAX_GROUP_SEGMENTS};
 pub use index::{IndexEncoder, IndexEntry, IndexSegment, decode_index};
 pub use root::{Count, Root};
-pub use segment::{EncodedSegment, Identity, Segment, Storage, decode_identities};
+pub use segment::{EncodedSegment, Identity, Segment, Storage, decode_identities, encode_identities};
 
 use super::CodecError;
 

@@ -55,18 +55,7 @@ pub struct EncodedSegment {
 impl Segment {
     /// Encodes the segment.
     pub fn encode(&self) -> EncodedSegment {
-        let mut identity = Encoder::new();
-        identity.array(self.identities.len());
-        for record in &self.identities {
-            identity.array(4);
-            identity.text(record.kind.name());
-            encode_key(&record.key, &mut identity);
-            match record.length {
-                None => identity.null(),
-                Some(length) => identity.unsigned(length),
-            }
-            identity.binary(&record.digest);
-        }
+        let identity = encode_identities(&self.identities);
         let mut storage = Encoder::new();
         storage.map(3);
         storage.text("block");
@@ -83,9 +72,9 @@ impl Segment {
         }
         let mut encoder = Encoder::new();
         encoder.array(2);
-        encoder.binary(identity.as_bytes());
+        encoder.binary(&identity);
         encoder.binary(storage.as_bytes());
-        EncodedSegment { identity_digest: blake3::hash(identity.as_bytes()).into(), bytes: encoder.into_bytes() }
+        EncodedSegment { identity_digest: blake3::hash(&identity).into(), bytes: encoder.into_bytes() }
     }
 
     /// Decodes a segment.
@@ -117,6 +106,23 @@ impl Segment {
         }
         Ok(Segment { identities, storages, block_bytes, block_digest })
     }
+}
+
+/// Encodes the identity part of a segment alone, as the wire sends it.
+pub fn encode_identities(identities: &[Identity]) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    encoder.array(identities.len());
+    for record in identities {
+        encoder.array(4);
+        encoder.text(record.kind.name());
+        encode_key(&record.key, &mut encoder);
+        match record.length {
+            None => encoder.null(),
+            Some(length) => encoder.unsigned(length),
+        }
+        encoder.binary(&record.digest);
+    }
+    encoder.into_bytes()
 }
 
 /// Decodes the identity part of a segment alone, as the wire sends it.

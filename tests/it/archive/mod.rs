@@ -5,7 +5,7 @@ mod folded;
 mod forge;
 mod hostile;
 mod random;
-mod records;
+pub mod records;
 mod round_trip;
 mod tools;
 

@@ -1,0 +1,135 @@
+//! What a server needs of the place that it serves.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::command::{EndOfLease, Scope};
+use super::frame::Receiver;
+use super::reply::Code;
+use super::totals::Totals;
+use super::words::{self, Abilities};
+use crate::codec::Digest;
+use crate::endpoint::{Failure, Source};
+use crate::record::{Key, Kind, SiteInfo};
+
+/// Tells one snapshot from all others. Whoever makes one draws it by lot, or derives it from all that it would give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SnapshotId(pub [u8; 16]);
+
+impl SnapshotId {
+    /// Reads an id: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        words::from_hex(text).map(SnapshotId)
+    }
+}
+
+impl fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&words::hex(&self.0))
+    }
+}
+
+/// To be called at least every 20 seconds while something takes long: the client is told that it goes on, with a few words on what is
+/// being done. An error means that the client has gone.
+pub type Pulse<'a> = &'a mut dyn FnMut(&str) -> Result<(), Failure>;
+
+/// Why something is not done: the code and the words of the reply.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its code, of class 5.
+    pub code: Code,
+    /// Its words, for a person.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Refusal { code, text: text.into() }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Refusal::new(Code::FAILED, failure.to_string())
+    }
+}
+
+/// A place whose snapshots are served to one client.
+pub trait Served {
+    /// What it can do, but for `zstd` and `login`, which are the server's business.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    /// The snapshot with this id, if it is still there; else another, taken now.
+    fn snapshot(&mut self, id: Option<&SnapshotId>, pulse: Pulse) -> Result<Arc<dyn View>, Refusal>;
+
+    /// Takes the site single-user and then a snapshot of it. The lease ends by itself when `alive` was not called for `expire` seconds,
+    /// and when this is dropped.
+    fn single_user(&mut self, wait: u32, expire: u32, pulse: Pulse) -> Result<Arc<dyn View>, Refusal> {
+        let _ = (wait, expire, pulse);
+        Err(Refusal::new(Code::NOT_HERE, "there is no running server behind this"))
+    }
+
+    /// Ends the lease. Fails if there is none, or if it has expired before.
+    fn end_single_user(&mut self, how: EndOfLease) -> Result<(), Refusal> {
+        let _ = how;
+        Err(Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
+    }
+
+    /// Gets ready to take the records of a peer's snapshot. The receiver knows what of them is here already, from an earlier connection.
+    fn receive(&mut self, id: SnapshotId, site: &SiteInfo) -> Result<Receiver, Refusal> {
+        let _ = (id, site);
+        Err(Refusal::new(Code::NOT_HERE, "this server gives records and takes none"))
+    }
+
+    /// Takes what is received, checks it and puts it in place.
+    fn take(&mut self, source: &mut dyn Source, pulse: Pulse) -> Result<Digest, Refusal> {
+        let _ = (source, pulse);
+        Err(Refusal::new(Code::NOT_HERE, "this server gives records and takes none"))
+    }
+
+    /// The client gave a sign of life.
+    fn alive(&mut self) {}
+}
+
+/// A manifest segment, as the index of a snapshot has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentAt {
+    /// Which one: counts from 0.
+    pub number: usize,
+    /// Digest of its identity part.
+    pub digest: Digest,
+}
+
+/// Segments in their order.
+pub type Segments<'a> = Box<dyn Iterator<Item = Result<SegmentAt, Failure>> + 'a>;
+
+/// One snapshot: nothing that it says changes.
+pub trait View: Send + Sync {
+    /// Tells it from all others.
+    fn id(&self) -> SnapshotId;
+
+    /// What `site.cbor` says.
+    fn site(&self) -> &SiteInfo;
+
+    /// What the second look at the source found.
+    fn state_after(&self) -> &str;
+
+    /// What there is of every kind that occurs, in canonical order, and of all.
+    fn totals(&self) -> Result<(Vec<(Kind, Totals)>, Totals), Failure>;
+
+    /// The manifest segments in which there is a record of these, and at most one more at either end.
+    fn segments(&self, scope: Scope) -> Result<Segments<'_>, Failure>;
+
+    /// The identity part of a segment.
+    fn segment(&self, number: usize) -> Result<Vec<u8>, Failure>;
+
+    /// The records, from the beginning or behind `after`: first what is left of the body of that record from an offset on, with its
+    /// header once more, then the records behind it. [`Code::NO_RECORD`] if there is no such record.
+    fn records(&self, scope: Scope, after: Option<(&(Kind, Key), u64)>) -> Result<Box<dyn Source + '_>, Refusal>;
+
+    /// These records, whose keys rise; the body of the first from an offset on. [`Code::NO_RECORD`] if one of them is not there.
+    fn chosen(&self, kind: Kind, keys: Vec<Key>, offset: u64) -> Result<Box<dyn Source + '_>, Refusal>;
+}

@@ -1,0 +1,290 @@
+//! Answers one client.
+
+mod answer;
+mod records;
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use super::command::{Command, Follows, Misuse};
+use super::error::WireError;
+use super::line::{Input, Output};
+use super::reply::{Code, Reply};
+use super::served::{Refusal, Served, View};
+use super::words::Abilities;
+use super::{MAX_PIECE_BYTES, VERSION};
+use crate::endpoint::Failure;
+
+/// So many wrong tokens end a conversation.
+const MOST_TOKENS: u32 = 3;
+/// So many commands that can't be carried out end a conversation.
+const MOST_MISUSES: u32 = 20;
+
+/// How clients are answered.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Name and version of the program, for the greeting.
+    pub program: String,
+    /// What a client must know, if it must know anything.
+    pub token: Option<String>,
+    /// The level of zstd at which answers are packed for clients that want it; `None` to pack nothing.
+    pub level: Option<i32>,
+}
+
+/// What happened in a conversation, for a log. Never holds a token.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The client gave the right token.
+    LoggedIn,
+    /// The client gave a wrong token.
+    WrongToken,
+    /// A command was answered.
+    Answered {
+        /// The command.
+        command: &'a str,
+        /// The code of the reply.
+        code: Code,
+        /// Bytes that have gone over the stream since the conversation began.
+        bytes_sent: u64,
+    },
+    /// A command was refused, or its answer broke off.
+    Refused {
+        /// The command, if it was one.
+        command: &'a str,
+        /// The code of the reply.
+        code: Code,
+        /// Its words.
+        text: &'a str,
+    },
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::LoggedIn => f.write_str("logged in"),
+            Event::WrongToken => f.write_str("gave a wrong token"),
+            Event::Answered { command, code, bytes_sent } => {
+                write!(f, "{command}: {code}, {bytes_sent} bytes sent so far")
+            }
+            Event::Refused { command, code, text } => write!(f, "{command}: refused: {code} {text}"),
+        }
+    }
+}
+
+/// Takes the events of a conversation.
+pub type Journal<'a> = &'a mut dyn FnMut(&Event);
+
+/// What becomes of a conversation after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Close,
+}
+
+impl Server {
+    /// Holds one conversation to its end. An error is what ended it early; the client was told, where it could be.
+    pub fn serve<R: Read, W: Write>(
+        &self,
+        served: &mut dyn Served,
+        input: R,
+        output: W,
+        journal: Journal,
+    ) -> Result<(), WireError> {
+        let mut session = Session {
+            server: self,
+            served,
+            input: Input::new(input),
+            output: Output::new(output),
+            journal,
+            view: None,
+            is_logged_in: self.token.is_none(),
+            is_identified: false,
+            wrong_tokens: 0,
+            misuses: 0,
+        };
+        session.greet()?;
+        while session.command()? == Then::GoOn {}
+        Ok(())
+    }
+}
+
+struct Session<'s, R: Read, W: Write> {
+    server: &'s Server,
+    served: &'s mut dyn Served,
+    input: Input<R>,
+    output: Output<W>,
+    journal: Journal<'s>,
+    view: Option<Arc<dyn View>>,
+    is_logged_in: bool,
+    is_identified: bool,
+    wrong_tokens: u32,
+    misuses: u32,
+}
+
+impl<R: Read, W: Write> Session<'_, R, W> {
+    fn greet(&mut self) -> Result<(), WireError> {
+        let abilities = Abilities {
+            zstd: self.server.level.is_some(),
+            login: self.server.token.is_some(),
+            ..self.served.abilities()
+        };
+        let text = format!("ctdl-dump wire {VERSION}|{}|{}", abilities.encode(), self.server.program);
+        self.reply(Code::OK, text)
+    }
+
+    /// Reads one command and answers it.
+    fn command(&mut self) -> Result<Then, WireError> {
+        let line = match self.input.line() {
+            Err(WireError::Closed) => return Ok(Then::Close),
+            Err(error @ WireError::Line { problem }) => {
+                self.refuse("a line", &Refusal::new(Code::ILLEGAL, format!("your line {problem}")))?;
+                return Err(error);
+            }
+            line => line?,
+        };
+        self.served.alive();
+        match Command::parse(&line) {
+            Ok(command) => self.carry_out(command),
+            Err(misuse) => self.misuse(misuse),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) -> Result<Then, WireError> {
+        let is_early = matches!(command, Command::Pass(_) | Command::Noop | Command::Quit);
+        if !self.is_logged_in && !is_early {
+            let follows = if command.counted_bytes() > 0 { Follows::Unknown } else { Follows::Bytes(0) };
+            return self.misuse(Misuse { code: Code::LOGIN_FIRST, text: "give the token first".into(), follows });
+        }
+        match command {
+            Command::Quit => {
+                self.reply(Code::OK, "goodbye")?;
+                Ok(Then::Close)
+            }
+            Command::Noop => self.done("NOOP", Ok("ok".to_owned())),
+            Command::Pass(token) => self.login(&token),
+            Command::Identify { version, abilities, .. } => self.identify(version, abilities),
+            Command::Snapshot(id) => {
+                let name = Command::Snapshot(id).encode();
+                let taken = with_pulse(&mut self.output, |pulse| self.served.snapshot(id.as_ref(), pulse));
+                let text = taken.map(|view| self.look_at(view));
+                self.done(&name, text)
+            }
+            Command::Single { wait, expire } => {
+                let name = command.encode();
+                let taken = with_pulse(&mut self.output, |pulse| self.served.single_user(wait, expire, pulse));
+                let text = taken.map(|view| format!("{}|{expire}", self.look_at(view)));
+                self.done(&name, text)
+            }
+            Command::EndSingle(how) => {
+                let text = self.served.end_single_user(how).map(|()| "single-user mode has ended".to_owned());
+                self.done(&command.encode(), text)
+            }
+            Command::Sync(scope, action) => self.sync(scope, action),
+        }
+    }
+
+    fn login(&mut self, token: &str) -> Result<Then, WireError> {
+        let Some(expected) = self.server.token.as_ref().filter(|_| !self.is_logged_in) else {
+            return self.done("PASS", Err(Refusal::new(Code::ALREADY, "no token is wanted here, or none any more")));
+        };
+        // Comparing digests of blake3's own type takes the same time wherever the two differ.
+        if blake3::hash(token.as_bytes()) == blake3::hash(expected.as_bytes()) {
+            self.is_logged_in = true;
+            (self.journal)(&Event::LoggedIn);
+            self.reply(Code::OK, "welcome")?;
+            return Ok(Then::GoOn);
+        }
+        self.wrong_tokens += 1;
+        (self.journal)(&Event::WrongToken);
+        self.reply(Code::WRONG_TOKEN, "this is not the token")?;
+        Ok(if self.wrong_tokens < MOST_TOKENS { Then::GoOn } else { Then::Close })
+    }
+
+    fn identify(&mut self, version: u64, abilities: Abilities) -> Result<Then, WireError> {
+        if self.is_identified {
+            return self.done("IDEN", Err(Refusal::new(Code::ALREADY, "you have said so before")));
+        }
+        if version != u64::from(VERSION) {
+            let text = format!("this server speaks version {VERSION} of the protocol, and no other");
+            return self.done("IDEN", Err(Refusal::new(Code::ILLEGAL, text)));
+        }
+        self.is_identified = true;
+        let level = self.server.level.filter(|_| abilities.zstd);
+        let agreed = Abilities { zstd: level.is_some(), ..Abilities::default() };
+        let then = self.done("IDEN", Ok(format!("{VERSION}|{}", agreed.encode())))?;
+        if let Some(level) = level {
+            self.input.unpack()?;
+            self.output.pack(level)?;
+        }
+        Ok(then)
+    }
+
+    /// Takes a snapshot for all that follows, and says which it is.
+    fn look_at(&mut self, view: Arc<dyn View>) -> String {
+        let text = format!("{}|{}", view.id(), view.site().snapshot.taken);
+        self.view = Some(view);
+        text
+    }
+
+    /// Answers a line that is no command that can be carried out.
+    fn misuse(&mut self, misuse: Misuse) -> Result<Then, WireError> {
+        let Misuse { code, text, follows } = misuse;
+        self.misuses += 1;
+        if let Follows::Bytes(bytes) = follows {
+            self.pass_over(bytes)?;
+        }
+        self.refuse("a line", &Refusal::new(code, text))?;
+        let is_last = follows == Follows::Unknown || self.misuses >= MOST_MISUSES;
+        Ok(if is_last { Then::Close } else { Then::GoOn })
+    }
+
+    fn pass_over(&mut self, mut bytes: usize) -> Result<(), WireError> {
+        let mut scratch = Vec::new();
+        while bytes > 0 {
+            let now = bytes.min(MAX_PIECE_BYTES);
+            self.input.counted(now, "what follows a command", &mut scratch)?;
+            bytes -= now;
+        }
+        Ok(())
+    }
+
+    /// Answers a command in one line.
+    fn done(&mut self, command: &str, text: Result<String, Refusal>) -> Result<Then, WireError> {
+        match text {
+            Ok(text) => {
+                self.reply(Code::OK, text)?;
+                self.answered(command, Code::OK);
+            }
+            Err(refusal) => self.refuse(command, &refusal)?,
+        }
+        Ok(Then::GoOn)
+    }
+
+    fn refuse(&mut self, command: &str, refusal: &Refusal) -> Result<(), WireError> {
+        let Refusal { code, text } = refusal;
+        (self.journal)(&Event::Refused { command, code: *code, text });
+        self.reply(*code, text.as_str())
+    }
+
+    fn answered(&mut self, command: &str, code: Code) {
+        (self.journal)(&Event::Answered { command, code, bytes_sent: self.output.bytes_written() });
+    }
+
+    fn reply(&mut self, code: Code, text: impl Into<String>) -> Result<(), WireError> {
+        self.output.line(&Reply::new(code, text).encode())?;
+        self.output.flush()
+    }
+}
+
+/// Does something that may take long, while the client is told that it goes on.
+fn with_pulse<W: Write, T>(
+    output: &mut Output<W>,
+    work: impl FnOnce(&mut dyn FnMut(&str) -> Result<(), Failure>) -> T,
+) -> T {
+    work(&mut |text| {
+        output.line(&Reply::new(Code::AT_WORK, text).encode())?;
+        Ok(output.flush()?)
+    })
+}
