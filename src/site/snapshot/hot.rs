@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::SnapshotError;
-use super::logs::{CopiedLogs, copy_logs};
+use super::held_logs::{HeldLogs, while_holding};
+use super::logs::{CopiedLogs, copy_held};
 use super::tables::{CopiedTables, Source, copy_tables};
 use crate::monitor::Monitor;
 use crate::site::settled::{LogState, Lsn, checkpoint_since, read_history, read_log_end};
@@ -31,7 +32,7 @@ pub struct HotCopy {
 ///
 /// # Errors
 /// Those for which [`SnapshotError::is_void`] holds may not come again at another try, into the same directory. [`SnapshotError::LogUnreadable`]
-/// if the log doesn't show from where on it is needed; and those of [`copy_tables`] and [`copy_logs`].
+/// if the log doesn't show from where on it is needed; and those of [`copy_tables`] and [`copy_logs`](super::copy_logs).
 pub fn hot_copy(data: &Path, into: &Path, monitor: &dyn Monitor) -> Result<HotCopy, SnapshotError> {
     let unreadable = |reason: String| SnapshotError::LogUnreadable { data: data.to_owned(), reason };
     let history = read_history(data).map_err(|error| SnapshotError::source(data, error))?;
@@ -41,15 +42,15 @@ pub fn hot_copy(data: &Path, into: &Path, monitor: &dyn Monitor) -> Result<HotCo
         _ => {}
     }
     let from = history.needed_from();
-    if !history.files.contains(&from) {
-        return Err(SnapshotError::LogVanished { data: data.to_owned(), number: from });
-    }
+    let start = history.end;
+    // Files that aren't there are told by their numbers.
+    let logs = HeldLogs::take(data, from)?;
     if let Some(gap) = history.gap.filter(|_| from < history.whole_from) {
         return Err(unreadable(gap));
     }
-    let start = history.end;
-    let tables = copy_tables(data, into, Source::Moving, monitor)?;
-    let logs = copy_logs(data, into, from, monitor)?;
+    let (tables, mut logs) = while_holding(logs, || copy_tables(data, into, Source::Moving, monitor));
+    let tables = tables?;
+    let logs = copy_held(&mut logs, into, monitor)?;
     let copied_end = read_log_end(into).map_err(|error| SnapshotError::scratch("read", into, error))?;
     let end = copied_end.end().ok_or_else(|| unreadable(format!("the copied log can't be read: {copied_end}")))?;
     let checkpoint_during = checkpoint_since(into, start).map_err(|error| unreadable(error.to_string()))?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::SnapshotError;
 use super::block::{BLOCK_BYTES, Copy, Original, Progress};
+use super::held_logs::{HeldLogs, log_name};
 use crate::monitor::Monitor;
 use crate::site::settled::log::{LogError, LogFile};
 use crate::site::settled::{Lsn, log_files};
@@ -40,44 +41,40 @@ pub struct Cut {
 /// Times that newer files are asked for, or that a torn end is read again.
 const MOST_ROUNDS: u32 = 3;
 
-/// Copies the log files in `data` from number `from` on into the directory `into`, in ascending order. Log files
-/// that an earlier try has left there are removed.
+/// Copies the log files in `data` from number `from` on into the directory `into`, in ascending order. Log files that an earlier try has
+/// left there are removed.
 ///
 /// # Errors
 /// [`SnapshotError::LogVanished`] and [`SnapshotError::LogGap`] (void, to be tried again), [`SnapshotError::Full`] and those of the system.
 pub fn copy_logs(data: &Path, into: &Path, from: u32, monitor: &dyn Monitor) -> Result<CopiedLogs, SnapshotError> {
-    let files = listed(data, from)?;
-    check_numbers(data, from, &files)?;
+    copy_held(&mut HeldLogs::take(data, from)?, into, monitor)
+}
+
+/// Copies logs of which some may be gone from their directory.
+pub(super) fn copy_held(logs: &mut HeldLogs, into: &Path, monitor: &dyn Monitor) -> Result<CopiedLogs, SnapshotError> {
     for (_, path) in log_files(into).map_err(|error| SnapshotError::scratch("read", into, error))? {
         remove(&path)?;
     }
-    let sizes = files.iter().filter_map(|(_, path)| std::fs::metadata(path).ok()).map(|metadata| metadata.len());
-    let mut progress = Progress::begin("copying logs", sizes.sum(), monitor);
-    let mut copied = CopiedLogs { first: from, last: from, bytes: 0, cut: None };
-    let mut newest = from;
-    for (number, path) in &files {
-        copied.bytes += copy_log(data, into, (*number, path), &mut progress)?;
-        newest = *number;
-    }
-    copied.last = newest;
-    for _ in 0..MOST_ROUNDS {
-        // The file that was the newest has got its last records before a newer one came.
-        let newer = listed(data, newest)?;
-        if newer.len() < 2 || check_numbers(data, newest, &newer).is_err() {
-            break;
+    logs.take_newer()?;
+    let mut numbers = logs.numbers()?;
+    let (Some(&first), Some(&last)) = (numbers.first(), numbers.last()) else { return Err(logs.vanished(0)) };
+    let mut progress = Progress::begin("copying logs", logs.bytes()?, monitor);
+    let mut copied = CopiedLogs { first, last, bytes: 0, cut: None };
+    for _ in 0..=MOST_ROUNDS {
+        for &number in &numbers {
+            logs.let_go_before(number);
+            copied.bytes += copy_log(logs.original(number)?, &copy_path(into, number), &mut progress)?;
+            copied.last = number;
         }
-        for (number, path) in &newer {
-            match copy_log(data, into, (*number, path), &mut progress) {
-                Ok(bytes) => copied.bytes += bytes,
-                // Removed by the server in this moment; the copy is whole up to the file before.
-                Err(SnapshotError::LogVanished { .. }) => break,
-                Err(error) => return Err(error),
-            }
-            newest = *number;
+        // The file that was the newest got its last records before a newer one was made: it is copied again.
+        logs.take_newer()?;
+        match logs.numbers() {
+            Ok(newer) if newer.len() > 1 => numbers = newer,
+            // With a gap before the newer ones, the copy is still whole as far as it goes.
+            _ => break,
         }
-        copied.last = newest;
     }
-    copied.cut = end_with_a_whole_record(data, into, &mut copied.last, &mut progress)?;
+    copied.cut = end_with_a_whole_record(logs, into, &mut copied.last, &mut progress)?;
     Ok(copied)
 }
 
@@ -85,39 +82,9 @@ fn remove(copy: &Path) -> Result<(), SnapshotError> {
     std::fs::remove_file(copy).map_err(|error| SnapshotError::scratch("remove", copy, error))
 }
 
-fn listed(data: &Path, from: u32) -> Result<Vec<(u32, PathBuf)>, SnapshotError> {
-    let files = log_files(data).map_err(|error| SnapshotError::source(data, error))?;
-    Ok(files.into_iter().filter(|(number, _)| *number >= from).collect())
-}
-
-fn check_numbers(data: &Path, from: u32, files: &[(u32, PathBuf)]) -> Result<(), SnapshotError> {
-    let mut wanted = from;
-    for (number, _) in files {
-        if *number != wanted && wanted == from {
-            return Err(SnapshotError::LogVanished { data: data.to_owned(), number: from });
-        }
-        if *number != wanted {
-            return Err(SnapshotError::LogGap { data: data.to_owned(), missing: wanted });
-        }
-        wanted = wanted.saturating_add(1);
-    }
-    match files.is_empty() {
-        true => Err(SnapshotError::LogVanished { data: data.to_owned(), number: from }),
-        false => Ok(()),
-    }
-}
-
-fn copy_log(
-    data: &Path,
-    into: &Path,
-    (number, path): (u32, &Path),
-    progress: &mut Progress<'_>,
-) -> Result<u64, SnapshotError> {
-    let Some(original) = Original::open(path, true)? else {
-        return Err(SnapshotError::LogVanished { data: data.to_owned(), number });
-    };
-    let copy = Copy::create(&copy_path(into, number), progress.total())?;
-    if copy.clone_of(&original) {
+fn copy_log(original: &Original, path: &Path, progress: &mut Progress<'_>) -> Result<u64, SnapshotError> {
+    let copy = Copy::create(path, progress.total())?;
+    if copy.clone_of(original) {
         let bytes = copy.bytes()?;
         progress.add(bytes)?;
         return Ok(bytes);
@@ -129,13 +96,9 @@ fn copy_path(into: &Path, number: u32) -> PathBuf {
     into.join(log_name(number))
 }
 
-fn log_name(number: u32) -> String {
-    format!("log.{number:010}")
-}
-
 /// Makes the copy end with a whole record. A torn end is read again first: by now the record may be there.
 fn end_with_a_whole_record(
-    data: &Path,
+    logs: &mut HeldLogs,
     into: &Path,
     last: &mut u32,
     progress: &mut Progress<'_>,
@@ -151,7 +114,7 @@ fn end_with_a_whole_record(
                 // The file before it is complete.
                 let before = last.saturating_sub(1);
                 if !copy_path(into, before).exists() {
-                    return Err(SnapshotError::LogVanished { data: data.to_owned(), number: *last });
+                    return Err(logs.vanished(*last));
                 }
                 remove(&path)?;
                 *last = before;
@@ -167,8 +130,11 @@ fn end_with_a_whole_record(
             return Ok(Some(cut));
         }
         round += 1;
-        let Some(original) = Original::open(&data.join(log_name(*last)), true)? else { return Ok(Some(cut)) };
-        original.copy_to(&copy, u64::from(cut.at.offset), progress)?;
+        match logs.original(*last) {
+            Ok(original) => original.copy_to(&copy, u64::from(cut.at.offset), progress).map(drop)?,
+            Err(SnapshotError::LogVanished { .. }) => return Ok(Some(cut)),
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 mod block;
 mod error;
 mod files;
+mod held_logs;
 mod hot;
 mod logs;
 mod moving;

@@ -1,9 +1,9 @@
 //! A table that is written while it is copied.
 //!
 //! A read and a write of the same page at the same moment can mix on file systems whose reads take no lock (ext4): part of the page is old,
-//! part is new. Such a mixture lasts for the moment of the write only. So a page is accepted when two reads, [`Patience::apart`] one
-//! after the other, found the same; the copy holds what the last read found, and is itself what the next read is compared with. (A page of zeros,
-//! set aside and never written, is accepted at once: no part of it is of any other state.)
+//! part is new. Such a mixture lasts for the moment of the write only. So a page is accepted when two reads, some time apart, found the
+//! same; the copy holds what the last read found, and is itself what the next read is compared with. (A page of zeros, set aside and never
+//! written, is accepted at once: no part of it is of any other state.)
 //!
 //! The pages come from different moments, which is what the log is for. The table may grow meanwhile: pages that come later than the copy
 //! are in the log.
@@ -25,9 +25,21 @@ pub(super) struct Patience {
 }
 
 impl Default for Patience {
-    /// Many times what a write of a page takes, and several seconds in all.
+    /// Thousands of times what a write of a page takes, and a few seconds in all.
     fn default() -> Self {
-        Patience { apart: Duration::from_millis(20), most_looks: 200 }
+        Patience { apart: Duration::from_millis(20), most_looks: 500 }
+    }
+}
+
+impl Patience {
+    /// The time before that look at a page. A few pages of a busy server (the root of a table, its settings) are written so often that no
+    /// two reads with much time between them agree; so the time becomes shorter, but stays far longer than a write takes.
+    pub(super) fn before_look(&self, look: u32) -> Duration {
+        match look {
+            ..=20 => self.apart,
+            21..=60 => self.apart / 4,
+            _ => self.apart / 20,
+        }
     }
 }
 

@@ -127,7 +127,7 @@ fn copy_moving(
         let mut still = Vec::new();
         for mut table in tables {
             if let Some(before) = table.last_look() {
-                wait_until(before + patience.apart, progress)?;
+                wait_until(before + patience.before_look(look), progress)?;
             }
             // The second look takes what came during the first; what comes later is left to the log.
             if look <= 2 {

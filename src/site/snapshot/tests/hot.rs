@@ -51,19 +51,30 @@ fn a_checkpoint_while_the_tables_are_copied_is_seen() {
 }
 
 #[test]
-fn a_log_that_the_server_removes_meanwhile_makes_the_copy_void() {
-    let (place, _) = Place::running();
-    let needed = place.data().join("log.0000000002");
+fn logs_that_the_server_removes_meanwhile_are_copied_all_the_same() {
+    let (place, third) = Place::running();
+    let second = place.read("site/data/log.0000000002");
+    let fourth = Log::new(third.last).change(20);
     let monitor = Busy::new(|step| {
         if step == 1 {
-            fs::remove_file(&needed).unwrap();
+            place.log(4, &fourth.build(FULL));
+            for number in [1, 2] {
+                fs::remove_file(place.data().join(format!("log.{number:010}"))).unwrap();
+            }
         }
         Ok(())
     });
-    let error = hot_copy(&place.data(), &place.copy(), &monitor).unwrap_err();
-    assert!(error.is_void(), "{error}");
-    // It is gone already when the next try begins.
+    let copied = hot_copy(&place.data(), &place.copy(), &monitor).unwrap();
+    assert_eq!((copied.logs.first, copied.logs.last), (2, 4));
+    assert!(place.read("copy/log.0000000002") == second);
+}
+
+#[test]
+fn a_needed_log_that_is_gone_when_the_copy_begins_makes_it_void() {
+    let (place, _) = Place::running();
+    fs::remove_file(place.data().join("log.0000000002")).unwrap();
     let error = hot_copy(&place.data(), &place.copy(), &Silent).unwrap_err();
+    assert!(error.is_void(), "{error}");
     assert!(matches!(error, SnapshotError::LogVanished { number: 2, .. }), "{error}");
 }
 
