@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::endpoint::{Class, Failure};
+
 /// Why a server could not be brought into the wanted state, or why that state ended too early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -206,5 +208,16 @@ pub enum LiveError {
 impl LiveError {
     pub(super) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         LiveError::Io { action, path: path.to_owned(), source: source.into() }
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        let class = match error {
+            LiveError::Interrupted => Class::Interrupted,
+            LiveError::Io { .. } => Class::Failed,
+            _ => Class::InUse,
+        };
+        Failure::new(class, error)
     }
 }

@@ -4,6 +4,7 @@ mod compare;
 mod copy;
 mod discard;
 mod serve;
+pub mod snapshot;
 
 pub use compare::{Comparison, Difference, FieldDifference};
 pub use copy::{Summary, copy};

@@ -11,5 +11,6 @@ mod live;
 mod readme;
 mod recovery;
 mod site;
+mod snapshot;
 mod support;
 mod wire;

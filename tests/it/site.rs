@@ -9,7 +9,7 @@ use ctdl_dump::record::{Body, Kind};
 use ctdl_dump::site::{OwnSetting, Parts, ReadOptions, Readback, Site, SiteOwner, SiteSink};
 use ctdl_dump::transfer::{Comparison, copy};
 
-use crate::support::unpack_site;
+use crate::support::{listing, unpack_site};
 
 fn options(scratch: &Path) -> ReadOptions {
     ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false }
@@ -126,30 +126,4 @@ fn losses_are_records_of_their_own() {
     let mut source = opened.source(options(scratch.path()), &Silent);
     let summary = copy(&mut source, &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
     assert_eq!(summary.left_out, [(Kind::Loss, "message 7: its page is gone".to_owned())]);
-}
-
-/// Path, inode, size, mode, times and contents of everything below.
-fn listing(root: &Path) -> Vec<String> {
-    use std::os::unix::fs::MetadataExt;
-    let mut lines: Vec<String> = walkdir::WalkDir::new(root)
-        .into_iter()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            let found = entry.path().symlink_metadata().unwrap();
-            let digest = found.is_file().then(|| blake3::hash(&std::fs::read(entry.path()).unwrap()));
-            format!(
-                "{:?} {} {} {:o} {}.{} {}.{} {digest:?}",
-                entry.path(),
-                found.ino(),
-                found.len(),
-                found.mode(),
-                found.mtime(),
-                found.mtime_nsec(),
-                found.ctime(),
-                found.ctime_nsec()
-            )
-        })
-        .collect();
-    lines.sort();
-    lines
 }

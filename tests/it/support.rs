@@ -29,3 +29,29 @@ pub fn python() -> Command {
     assert!(python.exists(), "{} is not there: `make setup` makes it", python.display());
     Command::new(python)
 }
+
+/// Path, inode, size, mode, times and contents of everything below.
+pub fn listing(root: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let mut lines: Vec<String> = walkdir::WalkDir::new(root)
+        .into_iter()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let found = entry.path().symlink_metadata().unwrap();
+            let digest = found.is_file().then(|| blake3::hash(&std::fs::read(entry.path()).unwrap()));
+            format!(
+                "{:?} {} {} {:o} {}.{} {}.{} {digest:?}",
+                entry.path(),
+                found.ino(),
+                found.len(),
+                found.mode(),
+                found.mtime(),
+                found.mtime_nsec(),
+                found.ctime(),
+                found.ctime_nsec()
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}

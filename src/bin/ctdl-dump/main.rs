@@ -10,6 +10,7 @@ mod mail;
 mod partial;
 mod place;
 mod screen;
+mod state;
 mod stream;
 mod summary;
 mod utc;
@@ -21,6 +22,7 @@ use clap::Parser;
 
 use args::{Command, CommandLine};
 use command::Context;
+use ctdl_dump::live::undo_leftovers;
 use exit_code::ExitCode;
 
 fn main() -> std::process::ExitCode {
@@ -38,7 +40,10 @@ fn main() -> std::process::ExitCode {
         }
     };
     let screen = screen::Screen::new(line.report, Arc::clone(&interrupt));
-    let context = Context { interrupt: Arc::clone(&interrupt), screen };
+    // The processes that a command starts are part of its work.
+    let is_our_own = matches!(line.command, Command::RecoverCopy(_) | Command::Guard(_));
+    let undone = if is_our_own { Vec::new() } else { undo_leftovers(&state::directory(), &screen) };
+    let context = Context { interrupt: Arc::clone(&interrupt), screen, undone };
     let result = match &line.command {
         Command::Export(args) => command::export::run(args, &context),
         Command::Import(args) => command::import::run(args, &context),

@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::Reader;
 use ctdl_dump::endpoint::{Class, Failure, Source};
+use ctdl_dump::site::ReadOptions;
 use ctdl_dump::site::install::{self, Leftover};
-use ctdl_dump::site::{ReadOptions, Site};
+use ctdl_dump::site::snapshot::remove_leftovers;
+use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
 
 use crate::command::Context;
 use crate::error::usage;
+use crate::state;
 use crate::stream::Stream;
 
 /// A place that records are read from.
 pub enum Place {
     /// A site on disk.
-    Site(Box<Site>),
+    Site(Box<Taken>),
     /// An archive, read from its beginning to its end.
     Archive(Box<Reader<Box<dyn Read + Send>>>),
 }
@@ -25,7 +28,7 @@ pub enum Place {
 /// Opens what is at `path`: a directory is a site, `-` is standard input, all else an archive.
 pub fn open(path: &Path, context: &Context) -> Result<Place> {
     if path.is_dir() {
-        open_site(path, context).map(Place::Site)
+        open_site(path, context).map(|taken| Place::Site(Box::new(taken)))
     } else {
         open_archive(path, context).map(Place::Archive)
     }
@@ -36,16 +39,32 @@ pub fn is_file(path: &Path) -> bool {
     path != Path::new("-") && std::fs::metadata(path).is_ok_and(|found| found.is_file())
 }
 
-/// Opens a site, after a look at what an import may have left there.
-pub fn open_site(path: &Path, context: &Context) -> Result<Box<Site>> {
+/// Takes a snapshot of a site to look at it: whatever its server does, it notices nothing.
+fn open_site(path: &Path, context: &Context) -> Result<Taken> {
+    take_site(path, &scratch_directory(None, None)?, Way::Untouched, context)
+}
+
+/// Takes a snapshot of a site, after a look at what an import may have left there, and earlier snapshots in the scratch directory.
+pub fn take_site(site: &Path, scratch: &Path, way: Way, context: &Context) -> Result<Taken> {
     // In the middle of an exchange the site itself may be away.
-    if parent_of(path).is_dir() {
-        for leftover in install::leftovers(path).map_err(Failure::from)? {
-            look_at(&leftover, path, context)?;
+    if parent_of(site).is_dir() {
+        for leftover in install::leftovers(site).map_err(Failure::from)? {
+            look_at(&leftover, site, context)?;
         }
     }
-    Ok(Box::new(Site::open(path).map_err(Failure::from)?))
+    refuse_inside(scratch, site, "scratch files")?;
+    for removed in remove_leftovers(scratch).map_err(Failure::from)? {
+        context.screen.say(format_args!("removed {}, which an interrupted ctdl-dump has left", removed.display()));
+    }
+    let state_directory = state::directory();
+    let program = Path::new(OUR_PROGRAM);
+    let own_limit = context.own_limit(site);
+    let request = Request { site, scratch, way, program, state_directory: &state_directory, own_limit };
+    Ok(snapshot::take(&request, &context.screen)?)
 }
+
+/// The program that runs now, even if its file was replaced meanwhile.
+const OUR_PROGRAM: &str = "/proc/self/exe";
 
 /// A site is only read, but one in the middle of an exchange is not whole: what a killed import began is finished first.
 fn look_at(leftover: &Leftover, path: &Path, context: &Context) -> Result<()> {
@@ -93,7 +112,9 @@ impl Place {
     /// The records.
     pub fn source<'a>(&'a mut self, context: &'a Context) -> Result<Box<dyn Source + 'a>> {
         Ok(match self {
-            Place::Site(site) => Box::new(site.source(read_options(scratch_directory(None, None)?), &context.screen)),
+            Place::Site(taken) => {
+                Box::new(taken.site().source(read_options(scratch_directory(None, None)?), &context.screen))
+            }
             Place::Archive(reader) => Box::new(ByReference(&mut **reader)),
         })
     }
@@ -148,4 +169,18 @@ pub fn parent_of(file: &Path) -> PathBuf {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Nothing is ever written into the source.
+pub fn refuse_inside(directory: &Path, site: &Path, what: &str) -> Result<()> {
+    let real = |path: &Path| -> Option<PathBuf> { path.canonicalize().ok() };
+    if let (Some(directory), Some(site)) = (real(directory), real(site))
+        && directory.starts_with(&site)
+    {
+        usage!(
+            "{what} would lie inside the site ({}), where nothing is written; choose another place",
+            directory.display()
+        );
+    }
+    Ok(())
 }

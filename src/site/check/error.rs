@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::endpoint::{Class, Failure};
 use crate::site::btree::TableError;
 use crate::site::sort::SortError;
 use crate::site::source::ReadSiteError;
@@ -38,5 +39,17 @@ impl From<TableError> for CheckError {
             TableError::Interrupted => CheckError::Interrupted,
             error => CheckError::Table(error),
         }
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        let class = match &error {
+            CheckError::Interrupted => Class::Interrupted,
+            CheckError::Open(error) => error.class(),
+            CheckError::Table(error) if error.is_damage() => Class::Damaged,
+            _ => Class::Failed,
+        };
+        Failure::new(class, error)
     }
 }

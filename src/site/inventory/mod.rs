@@ -112,6 +112,16 @@ pub enum Why {
     UnknownLargeFile,
     /// A link from a directory of the site back to the site itself.
     LoopingLink,
+    /// A file that a server was writing while the site was copied.
+    Upload,
+}
+
+impl Inventory {
+    /// Names files that were being written while the site was copied among what is left out.
+    pub fn leave_out_uploads(&mut self, paths: &[Vec<u8>]) {
+        self.left_out.extend(paths.iter().map(|path| LeftOut { path: path.clone(), why: Why::Upload }));
+        self.left_out.sort_by(|a, b| a.path.cmp(&b.path));
+    }
 }
 
 impl Why {
@@ -137,6 +147,7 @@ impl fmt::Display for Why {
                 "a file that Citadel doesn't know, larger than 1 MiB; copy it by hand, or take it along with --log if it is a log"
             }
             Why::LoopingLink => "a link to the site itself or to a directory above it",
+            Why::Upload => "it was being uploaded while the site was copied; the next backup takes it",
         })
     }
 }

@@ -40,6 +40,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The one that is left to try.
+    pub fn other(self) -> Kind {
+        match self {
+            Kind::Normal => Kind::Catastrophic,
+            Kind::Catastrophic => Kind::Normal,
+        }
+    }
+
     /// The word for the command line of the child.
     pub fn word(self) -> &'static str {
         match self {

@@ -58,7 +58,7 @@ impl TableLsns {
 }
 
 /// Names of the tables in `data`, in order: `cdb.` and two lower-case hexadecimal digits, as every release names them.
-pub(super) fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
+pub fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(data).map_err(|source| SettledError::io(data, source))? {
         let entry = entry.map_err(|source| SettledError::io(data, source))?;

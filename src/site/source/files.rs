@@ -6,30 +6,29 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::body::{BodyReader, Content};
-use super::{ReadSiteError, owners::Owners};
+use super::{Parts, ReadSiteError, owners::Owners};
 use crate::record::{Fields, Header, Key, Kind};
 use crate::site::inventory::{Entry, LeftOut, What};
 
 /// The record of a file, directory or link of the site, and its body.
 pub(super) fn file_record<'s>(
-    root: &Path,
+    parts: &Parts,
     entry: &Entry,
     owners: &mut Owners,
 ) -> Result<(Header, BodyReader<'s>, bool), ReadSiteError> {
     let mut fields = Fields::new();
-    let path = root.join(std::ffi::OsStr::from_bytes(&entry.path));
     let mut body = None;
     match &entry.what {
         What::File { bytes } => {
             fields.set_string("type", "file");
-            body = Some(open(&path, *bytes, Some(entry))?);
+            body = Some(content(parts, entry, *bytes)?);
         }
         What::Directory => fields.set_string("type", "directory"),
-        What::Link { target, content } => {
+        What::Link { target, content: bytes } => {
             fields.set_string("type", "link");
             fields.set_string("target", target.clone());
-            if let Some(bytes) = content {
-                body = Some(open(&path, *bytes, None)?);
+            if let Some(bytes) = bytes {
+                body = Some(content(parts, entry, *bytes)?);
             }
         }
     }
@@ -106,6 +105,15 @@ pub(super) fn log_files(root: &Path, of_site: &[Entry], named: &[PathBuf]) -> Ve
     }
     logs.sort();
     logs
+}
+
+/// The content of a file, or of what a link out of `keys/` leads to: from its copy if there is one.
+fn content<'s>(parts: &Parts, entry: &Entry, bytes: u64) -> Result<BodyReader<'s>, ReadSiteError> {
+    if let Some(copy) = parts.files.as_ref().and_then(|files| files.path_of(entry)) {
+        return open(copy, bytes, None);
+    }
+    let path = parts.root.join(std::ffi::OsStr::from_bytes(&entry.path));
+    open(&path, bytes, matches!(entry.what, What::File { .. }).then_some(entry))
 }
 
 /// Opens a file for its body. With an entry it must still be the file that was listed; a link out of `keys/` is followed.

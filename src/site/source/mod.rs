@@ -118,7 +118,6 @@ impl<'s> SiteSource<'s> {
 
     /// The next record of the present stage, and its body; the header's own body may be a placeholder for it.
     fn next_of_stage(&mut self) -> Result<Option<(Header, BodyReader<'s>, bool)>, ReadSiteError> {
-        let root = self.walk.site.root();
         match &mut self.stage {
             Stage::Start | Stage::End => Ok(None),
             Stage::Ordered(_, ordered) => {
@@ -131,7 +130,8 @@ impl<'s> SiteSource<'s> {
                 (header, body, has_body)
             })),
             Stage::Files(entries) => {
-                entries.next().map(|entry| files::file_record(root, entry, &mut self.walk.owners)).transpose()
+                let parts = self.walk.site.parts();
+                entries.next().map(|entry| files::file_record(parts, entry, &mut self.walk.owners)).transpose()
             }
             Stage::Logs(logs) => {
                 let record = logs.next().map(|log| files::log_record(&log, &mut self.walk.owners)).transpose()?;

@@ -8,6 +8,7 @@ use super::ReadSiteError;
 use crate::record::{End, Snapshot};
 use crate::site::inventory::{self, Entry, Inventory};
 use crate::site::settled::{self, Fingerprint, ServerState, Verdict};
+use crate::site::snapshot::CopiedFiles;
 
 /// What a site is read from, when its tables have been settled.
 pub struct Parts {
@@ -17,6 +18,8 @@ pub struct Parts {
     pub data: PathBuf,
     /// What the site has besides its tables.
     pub inventory: Inventory,
+    /// The copies of its files; `None` if they are read in place.
+    pub files: Option<CopiedFiles>,
     /// How the snapshot was taken.
     pub snapshot: Snapshot,
     /// What of the site must stand still while it is read.
@@ -72,6 +75,7 @@ impl Parts {
             root: root.to_owned(),
             data,
             inventory: inventory::take(root)?,
+            files: None,
             snapshot: snapshot_now(method, state.log.to_string()),
             watch: Watch::Site(fingerprint),
             setting: None,

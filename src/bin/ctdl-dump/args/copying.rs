@@ -1,22 +1,27 @@
 //! What can be typed after the commands that make, take and check archives.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
+
+use super::wait::waiting_time;
 
 /// The site of a server that was installed the usual way.
 const USUAL_SITE: &str = "/usr/local/citadel";
 
 /// Write a whole site into one archive.
 ///
-/// The site is never written to, not a byte. Its server must be stopped; a running, crashed or torn site is refused with the
-/// reason and the way out. The archive holds every password and key of the site: with -o only its owner may read it.
+/// The site is never written to, not a byte, and its server may be stopped, at work or killed: what is found decides how the copy is
+/// taken, and the output says so. Unless the server was stopped in order, a private copy is made first, for which there must be room
+/// (--scratch). The archive holds every password and key of the site: with -o only its owner may read it.
 ///
 /// What is no part of a site (sockets, programs, core dumps) is left out and named at the end.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ctdl-dump export -o /backup/site.ctz
   ctdl-dump export --site /citadel-data --log /var/log/citadel.log -o site.ctz
+  ctdl-dump export --single-user 5m -o site.ctz
   ctdl-dump export | ssh new ctdl-dump import -")]
 pub struct Export {
     /// The site's directory
@@ -28,13 +33,19 @@ pub struct Export {
     /// Replace FILE if it exists, once the new archive is complete
     #[arg(long, requires = "output")]
     pub force: bool,
+    /// Stop a running server by a signal for the seconds that the copy of its tables takes; its users merely wait
+    #[arg(long, conflicts_with = "single_user", help_heading = "Ways to take it")]
+    pub freeze: bool,
+    /// Refuse new logins and mail for the time of the copy; users are told, and have WAIT to leave (90, 90s, 5m)
+    #[arg(long, value_name = "WAIT", value_parser = waiting_time, help_heading = "Ways to take it")]
+    pub single_user: Option<Duration>,
     /// Take a log file along (may be given more than once); an import puts it into `logs/` of the site
     #[arg(long = "log", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logs: Vec<PathBuf>,
     /// Leave the full text index to the new server, which rebuilds it at 26 messages a minute
     #[arg(long)]
     pub without_fulltext: bool,
-    /// Where temporary files go; else beside FILE, else $TMPDIR or /var/tmp
+    /// Where temporary files and private copies go; else beside FILE, else $TMPDIR or /var/tmp
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
     /// Keep attachments in base64, as they stand in the messages: the archive gets larger, but tar alone gives messages back

@@ -3,6 +3,7 @@
 mod copying;
 mod hidden;
 mod looking;
+mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -2,14 +2,16 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, Writer};
-use ctdl_dump::endpoint::Folding;
+use ctdl_dump::endpoint::{Class, Failure, Folding};
 use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::site::inventory::Why;
 use ctdl_dump::site::{ReadOptions, Site};
+use ctdl_dump::transfer::snapshot::{self, Way};
 use ctdl_dump::transfer::{Summary, copy};
 
 use super::Context;
@@ -26,27 +28,32 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     check_output(args, context)?;
     check_logs(&args.logs)?;
     let scratch = place::scratch_directory(args.scratch.as_deref(), args.output.as_deref())?;
-    refuse_inside(&scratch, &args.site, "scratch files")?;
-    let site = place::open_site(&args.site, context)?;
+    let way = match args.single_user {
+        Some(wait) => Way::SingleUser { wait },
+        None if args.freeze => Way::Frozen,
+        None => Way::Untouched,
+    };
+    let taken = place::take_site(&args.site, &scratch, way, context)?;
+    let site = taken.site();
+    let snapshot = &site.info().snapshot;
+    context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));
     let options = ReadOptions { scratch, logs: args.logs.clone(), without_fulltext: args.without_fulltext };
     context.screen.task("export");
     let (summary, bytes) = match &args.output {
         None => {
             let output = Stream::stdout(&context.interrupt).context("standard output")?;
-            write(&site, options, output, args, context)?
+            write(site, options, output, args, context)?
         }
         Some(path) => {
             let partial = Partial::create(path, args.force)?;
             let file = Stream::new(partial.file()?, &context.interrupt)?;
-            let written = write(&site, options, file, args, context)?;
+            let written = write(site, options, file, args, context)?;
             context.check_interrupt()?;
             partial.complete()?;
             written
         }
     };
     context.screen.clear();
-    let snapshot = &site.info().snapshot;
-    context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));
     for left_out in site.inventory().left_out.iter().filter(|left_out| left_out.why.is_expected()) {
         let path = ctdl_dump::record::printable(&left_out.path);
         context.screen.say(format_args!("not part of the site: {path}: {}", left_out.why));
@@ -63,7 +70,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     }
     match summary::report_left_out(&summary, &context.screen) {
         // Nothing is lost of what is a site's, but somebody may miss it: whoever runs this must look.
-        ExitCode::Complete if !summary.left_out.is_empty() => Ok(ExitCode::LeftOut),
+        ExitCode::Complete if is_missed(site) => Ok(ExitCode::LeftOut),
         code => Ok(code),
     }
 }
@@ -78,19 +85,34 @@ fn write<W: Write>(
     let mut source = site.source(options, &context.screen);
     let options = Options { level: args.level, threads: context.threads(args.threads) };
     let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
-    let summary = if args.no_fold {
-        copy(&mut source, &mut writer, &context.screen)?
+    let copied = if args.no_fold {
+        copy(&mut source, &mut writer, &context.screen)
     } else {
-        copy(&mut Folding::new(&mut source), &mut writer, &context.screen)?
+        copy(&mut Folding::new(&mut source), &mut writer, &context.screen)
     };
+    let summary = copied.map_err(|failure| advised(failure, args))?;
     let bytes = writer.bytes_written();
     writer.into_output().into_inner().map_err(|error| error.into_error()).context("the output")?;
     Ok((summary, bytes))
 }
 
+/// Whether something was left out that should have been there already: an upload that goes on will be, in the next backup.
+fn is_missed(site: &Site) -> bool {
+    site.inventory().left_out.iter().any(|left_out| !left_out.why.is_expected() && left_out.why != Why::Upload)
+}
+
+/// A torn table says where it is torn; why, and what to do now, is known here.
+fn advised(failure: Failure, args: &Export) -> Failure {
+    if failure.class != Class::Damaged {
+        return failure;
+    }
+    let why = snapshot::why_torn(&args.site).map(|why| format!("; {why}")).unwrap_or_default();
+    Failure::new(Class::Damaged, format!("{failure}{why}"))
+}
+
 fn check_output(args: &Export, context: &Context) -> Result<()> {
     if let Some(path) = &args.output {
-        return refuse_inside(&place::parent_of(path), &args.site, "the archive");
+        return place::refuse_inside(&place::parent_of(path), &args.site, "the archive");
     }
     if std::io::stdout().is_terminal() {
         usage!("standard output is a terminal, and an archive is no text: give -o FILE, or redirect the output");
@@ -102,7 +124,7 @@ fn check_output(args: &Export, context: &Context) -> Result<()> {
     }
     // Where the shell put it, as far as the kernel tells.
     if let Ok(path) = std::fs::read_link("/proc/self/fd/1") {
-        refuse_inside(&place::parent_of(&path), &args.site, "the archive")?;
+        place::refuse_inside(&place::parent_of(&path), &args.site, "the archive")?;
     }
     if metadata.mode() & 0o077 != 0 {
         context.screen.warning(&format!(
@@ -120,20 +142,6 @@ fn check_logs(logs: &[PathBuf]) -> Result<()> {
         if !found.is_file() {
             usage!("--log {} is no regular file; give a file, or leave it out", log.display());
         }
-    }
-    Ok(())
-}
-
-/// Nothing is ever written into the source.
-fn refuse_inside(directory: &Path, site: &Path, what: &str) -> Result<()> {
-    let real = |path: &Path| -> Option<PathBuf> { path.canonicalize().ok() };
-    if let (Some(directory), Some(site)) = (real(directory), real(site))
-        && directory.starts_with(&site)
-    {
-        usage!(
-            "{what} would lie inside the site ({}), where nothing is written; choose another place",
-            directory.display()
-        );
     }
     Ok(())
 }

@@ -10,10 +10,12 @@ pub mod list;
 pub mod recover_copy;
 pub mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::Failure;
+use ctdl_dump::live::{Original, Outcome, Undone};
 
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
@@ -25,12 +27,21 @@ pub struct Context {
     pub interrupt: Arc<Interrupt>,
     /// The screen.
     pub screen: Screen,
+    /// What earlier commands have left on running servers, and what became of it.
+    pub undone: Vec<Undone>,
 }
 
 impl Context {
     /// How many threads to use.
     pub fn threads(&self, named: Option<u16>) -> usize {
         named.map_or_else(|| std::thread::available_parallelism().map_or(1, |count| count.get()), usize::from)
+    }
+
+    /// The own limit of sessions of a site whose tables still hold one of ours, because its server did not run to be told.
+    pub fn own_limit(&self, site: &Path) -> Option<&Original> {
+        let site = site.canonicalize().ok()?;
+        let kept = self.undone.iter().filter(|undone| matches!(undone.outcome, Outcome::Kept(_)));
+        kept.filter(|undone| undone.site == site).find_map(|undone| undone.original.as_ref())
     }
 
     /// Standard output, for data.

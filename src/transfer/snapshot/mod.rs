@@ -1,0 +1,132 @@
+//! A snapshot of a site at any moment: its server stopped, at work, or killed.
+//!
+//! What is found decides the way. A stopped and settled site is read where it is. Of any other the tables and as much of the log as they need
+//! are copied into a scratch directory, made whole there by libdb's recovery, and walked from end to end; if that shows damage, the other kind
+//! of recovery is tried on a fresh copy. Nothing is ever written to the site, and a recovery that says it succeeded proves nothing: the walk does.
+//!
+//! | found | taken |
+//! |---|---|
+//! | no server, the log says that all is in the tables | in place |
+//! | no server, the log has changes that the tables may lack | copied, recovered; files in place |
+//! | a server, the log ends with a checkpoint and stands still | copied, files too |
+//! | a server that writes | tables, then logs, recovered; files too |
+
+mod crashed;
+mod error;
+mod running;
+mod settle;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub use error::SnapshotFailure;
+
+use crate::endpoint::Failure;
+use crate::live::Original;
+use crate::monitor::Monitor;
+use crate::site::settled::{self, LogHistory, StartedAfter, Verdict};
+use crate::site::snapshot::Scratch;
+use crate::site::{OwnSetting, Parts, ReadSiteError, Site, data_directory};
+
+/// What may be done to a server for the sake of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing: whatever the server is doing, it notices nothing.
+    Untouched,
+    /// It is stopped by a signal for the seconds that the copy takes.
+    Frozen,
+    /// Nobody else may be logged in: those who are get this much time to leave.
+    SingleUser {
+        /// How long to wait for them.
+        wait: Duration,
+    },
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The site's directory.
+    pub site: &'a Path,
+    /// Where copies go: a directory outside the site.
+    pub scratch: &'a Path,
+    /// What may be done to a running server.
+    pub way: Way,
+    /// Our own program, which runs recovery and the guardian as processes of their own.
+    pub program: &'a Path,
+    /// Where it is written down what must be undone on a running server.
+    pub state_directory: &'a Path,
+    /// The site's own limit of sessions, if its tables hold one of ours that could not be undone yet.
+    pub own_limit: Option<&'a Original>,
+}
+
+impl Request<'_> {
+    fn own_setting(&self) -> Option<OwnSetting> {
+        self.own_limit.map(running::own_setting)
+    }
+}
+
+/// A snapshot: a site that can be read. Its copies vanish with it.
+pub struct Taken {
+    site: Site,
+    /// Declared after the site: its tables are closed first.
+    scratch: Option<Scratch>,
+}
+
+impl Taken {
+    /// The site as it was at that moment.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Removes the copies, and says if that fails.
+    ///
+    /// # Errors
+    /// When the file system refuses; what is left is removed by a later run.
+    pub fn remove(self) -> Result<(), Failure> {
+        let Taken { site, scratch } = self;
+        drop(site);
+        Ok(scratch.map_or(Ok(()), Scratch::remove)?)
+    }
+}
+
+/// Takes a snapshot of a site in whatever state it is.
+///
+/// # Errors
+/// Of class [`Class::InUse`](crate::endpoint::Class) if it could not be settled, `Damaged` if tables are torn.
+pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+    let data = data_directory(request.site)?;
+    let state = settled::examine(&data, request.site).map_err(unreadable)?;
+    if request.way != Way::Untouched && !matches!(state.verdict, Verdict::Running { .. }) {
+        monitor.warning("no server runs on this site, so there is none to be frozen or taken for a single user: it is copied as it is");
+    }
+    match state.verdict {
+        Verdict::Running { pid, .. } => running::take(request, &data, pid, monitor),
+        Verdict::Crashed { .. } => crashed::take(request, &data, monitor),
+        _ => {
+            let parts = Parts { setting: request.own_setting(), ..Parts::in_place(request.site)? };
+            Ok(Taken { site: Site::of(parts)?, scratch: None })
+        }
+    }
+}
+
+/// Why tables of a settled site may be torn all the same, if its logs still tell.
+pub fn why_torn(site: &Path) -> Option<String> {
+    let history = history(&data_directory(site).ok()?).ok()?;
+    let start = history.starts.iter().rev().find(|start| start.after == StartedAfter::Unclean)?;
+    Some(format!(
+        "the server was killed once and then started again at {} of the log without recovery, which release 980 never does: from then on its tables lacked what only the log had",
+        start.at
+    ))
+}
+
+fn history(data: &Path) -> Result<LogHistory, Failure> {
+    settled::read_history(data).map_err(|error| source(data, error))
+}
+
+fn source(path: &Path, source: std::io::Error) -> Failure {
+    ReadSiteError::Io { path: path.to_owned(), source }.into()
+}
+
+fn unreadable(error: impl Into<ReadSiteError>) -> Failure {
+    error.into().into()
+}

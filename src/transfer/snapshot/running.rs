@@ -1,0 +1,174 @@
+//! A site whose server is at work.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::settle::{Copied, Rest, Workbench};
+use super::{Request, SnapshotFailure, Taken, Way};
+use crate::endpoint::{Class, Failure};
+use crate::live::{Lease, Means, Original, Server};
+use crate::monitor::Monitor;
+use crate::site::recovery::Kind;
+use crate::site::settled::{self, LogState, Lsn};
+use crate::site::snapshot::{CopiedFiles, Source, copy_files, copy_logs, copy_tables, hot_copy, open_for_writing};
+use crate::site::{OwnSetting, Watch, inventory};
+
+/// A copy that the server has overtaken is made anew so many times.
+const MOST_ROUNDS: u32 = 5;
+/// A server that nobody uses writes nothing for so long...
+const AT_REST: Duration = Duration::from_secs(5);
+/// ... but the indexer of a server that was started lately works once a minute, and is not waited for.
+const LONGEST_UNREST: Duration = Duration::from_secs(30);
+/// The guardian gives the server back if it hears nothing of the copy for so long.
+const EXPIRY: Duration = Duration::from_secs(60);
+/// The setting that keeps others out.
+const MAX_SESSIONS: &str = "c_maxsessions";
+
+/// Copies tables, logs and files of a running server in the way that was asked for, and makes the copy whole.
+pub(super) fn take(request: &Request, data: &Path, pid: Option<u32>, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+    let inventory = inventory::take(request.site).map_err(super::unreadable)?;
+    let bench = Workbench::set_up(request, data, super::history(data)?.needed_from(), Some(&inventory), monitor)?;
+    drop(inventory);
+    let server = Server {
+        admin_socket: request.site.join("citadel-admin.socket"),
+        data: data.to_owned(),
+        site: request.site.to_owned(),
+        pid,
+    };
+    let mut visit = Visit { bench: &bench, server, files: None, setting: None };
+    let settled = bench.settle(&mut |into: &Path| match request.way {
+        Way::Untouched => visit.hot(into),
+        Way::Frozen => visit.frozen(into),
+        Way::SingleUser { wait } => visit.single_user(into, wait),
+    })?;
+    let Visit { files, setting, .. } = visit;
+    // Each way has copied them, or ended with an error.
+    let Some(files) = files else { return Err(Failure::new(Class::Failed, "the files were not copied")) };
+    let mut inventory = files.inventory.clone();
+    inventory.leave_out_uploads(&files.in_progress);
+    bench.taken(settled, Rest { inventory, files: Some(files), watch: Watch::Nothing, setting })
+}
+
+/// The site's own limit of sessions, as its table of settings had it.
+pub(super) fn own_setting(original: &Original) -> OwnSetting {
+    let value = match original {
+        Original::Absent => None,
+        Original::Value(value) => Some(value.clone().into_bytes()),
+    };
+    OwnSetting { name: MAX_SESSIONS.into(), value }
+}
+
+/// What is brought home from a running server.
+struct Visit<'a> {
+    bench: &'a Workbench<'a>,
+    server: Server,
+    files: Option<CopiedFiles>,
+    setting: Option<OwnSetting>,
+}
+
+impl Visit<'_> {
+    /// Tables, then logs, while the server writes; the files at any moment after it.
+    fn hot(&mut self, into: &Path) -> Result<Copied, Failure> {
+        let copied = self.hot_tables(into, "running")?;
+        self.copy_files()?;
+        Ok(copied)
+    }
+
+    fn hot_tables(&self, into: &Path, who: &str) -> Result<Copied, Failure> {
+        let monitor = self.bench.monitor;
+        let mut last = String::new();
+        for _ in 0..MOST_ROUNDS {
+            let copy = match hot_copy(&self.server.data, into, monitor) {
+                Ok(copy) => copy,
+                Err(error) if error.is_void() => {
+                    last = error.to_string();
+                    self.bench.empty(into.to_owned())?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let state = settled::read_log_end(into).map_err(|error| super::source(into, error))?;
+            let is_settled =
+                matches!(state, LogState::Checkpoint { .. } | LogState::CleanStop { .. } | LogState::Recovered { .. });
+            if is_settled && copy.start == copy.end {
+                let proof = format!("{state}, before and after the copy");
+                return Ok(Copied { recovery: None, method: format!("{who} and settled"), proof });
+            }
+            let recovery = if copy.checkpoint_during.is_some() { Kind::Catastrophic } else { Kind::Normal };
+            let proof = format!("the log was copied after the tables and replayed to {}", copy.end);
+            return Ok(Copied { recovery: Some(recovery), method: who.to_owned(), proof });
+        }
+        Err(SnapshotFailure::Moving { site: self.server.site.clone(), rounds: MOST_ROUNDS, last }.into())
+    }
+
+    /// Tables and logs while the server is stopped by a signal; the files after it goes on.
+    fn frozen(&mut self, into: &Path) -> Result<Copied, Failure> {
+        let monitor = self.bench.monitor;
+        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
+        let from = super::history(&self.server.data)?.needed_from();
+        copy_tables(&self.server.data, into, Source::Still, monitor)?;
+        copy_logs(&self.server.data, into, from, monitor)?;
+        lease.release()?;
+        self.copy_files()?;
+        let end = super::history(into)?.end;
+        let proof = format!(
+            "the server stood still while tables and log were copied; the log was replayed to its end at {end}"
+        );
+        Ok(Copied { recovery: Some(Kind::Normal), method: "frozen".into(), proof })
+    }
+
+    /// Everything while nobody else is on.
+    fn single_user(&mut self, into: &Path, wait: Duration) -> Result<Copied, Failure> {
+        let monitor = self.bench.monitor;
+        let lease = Lease::single_user(&self.server, wait, EXPIRY, &self.means(), monitor)?;
+        self.setting = lease.original().map(own_setting);
+        let before = self.wait_for_rest()?;
+        let mut copied = self.hot_tables(into, "single-user")?;
+        self.files = None;
+        self.copy_files()?;
+        let after = self.log_end()?;
+        lease.release()?;
+        let rest = match before == after {
+            true => format!("nobody was logged in and the log stood still at {after}"),
+            false => format!("nobody was logged in; the server's own jobs moved the log from {before} to {after}"),
+        };
+        copied.proof = format!("{rest}; {}", copied.proof);
+        Ok(copied)
+    }
+
+    fn wait_for_rest(&self) -> Result<Lsn, Failure> {
+        let begun = Instant::now();
+        let mut position = (self.log_end()?, Instant::now());
+        while position.1.elapsed() < AT_REST && begun.elapsed() < LONGEST_UNREST {
+            if self.bench.monitor.is_interrupted() {
+                return Err(Failure::interrupted());
+            }
+            std::thread::sleep(Duration::from_millis(250));
+            let now = self.log_end()?;
+            if now != position.0 {
+                position = (now, Instant::now());
+            }
+        }
+        Ok(position.0)
+    }
+
+    fn log_end(&self) -> Result<Lsn, Failure> {
+        let data = &self.server.data;
+        let state = settled::read_log_end(data).map_err(|error| super::source(data, error))?;
+        Ok(state.end().unwrap_or_default())
+    }
+
+    fn copy_files(&mut self) -> Result<(), Failure> {
+        if self.files.is_none() {
+            let open = || self.server.pid.and_then(|pid| open_for_writing(pid).ok()).unwrap_or_default();
+            let into = self.bench.scratch.files();
+            self.files = Some(copy_files(&self.server.site, &into, &open, self.bench.monitor)?);
+        }
+        Ok(())
+    }
+
+    fn means(&self) -> Means {
+        let request = self.bench.request;
+        Means { state_dir: request.state_directory.to_owned(), program: request.program.to_owned() }
+    }
+}

@@ -1,0 +1,173 @@
+//! From a copy of tables and logs to tables that are whole.
+
+use std::path::{Path, PathBuf};
+
+use super::{Request, SnapshotFailure, Taken, source};
+use crate::endpoint::Failure;
+use crate::monitor::Monitor;
+use crate::site::check::{references, walk_tables};
+use crate::site::inventory::Inventory;
+use crate::site::recovery::{self, Kind};
+use crate::site::snapshot::{CopiedFiles, Scratch, can_clone, check_space, estimate};
+use crate::site::{OwnSetting, Parts, Site, Watch, snapshot_now};
+
+/// A copy of tables and logs.
+pub(super) struct Copied {
+    /// The recovery that fits what the logs show; `None` if the tables are complete without.
+    pub recovery: Option<Kind>,
+    /// How it was taken, in words.
+    pub method: String,
+    /// What proves that it can be made whole, in words.
+    pub proof: String,
+}
+
+/// Tables that are whole.
+pub(super) struct Settled {
+    /// Their directory.
+    pub data: PathBuf,
+    /// How they became so, in words.
+    pub method: String,
+    /// What proves it, in words.
+    pub proof: String,
+    /// What could not be had, by name, and why.
+    pub losses: Vec<(String, String)>,
+}
+
+/// Makes a copy of tables and logs in an empty directory.
+pub(super) type Copy<'c> = dyn FnMut(&Path) -> Result<Copied, Failure> + 'c;
+
+/// How an attempt ended.
+enum Outcome {
+    Whole(Settled),
+    Torn(Torn),
+}
+
+/// An attempt that did not end well.
+struct Torn {
+    recovery: Option<Kind>,
+    /// What was wrong, in words.
+    what: String,
+}
+
+/// Work on copies in a scratch directory.
+pub(super) struct Workbench<'a> {
+    pub request: &'a Request<'a>,
+    pub scratch: Scratch,
+    pub monitor: &'a dyn Monitor,
+}
+
+impl<'a> Workbench<'a> {
+    /// Makes a scratch directory, if there is room for copies of the tables, of the logs from number `from_log` on, and of the files in `inventory`.
+    pub fn set_up(
+        request: &'a Request<'a>,
+        data: &Path,
+        from_log: u32,
+        inventory: Option<&Inventory>,
+        monitor: &'a dyn Monitor,
+    ) -> Result<Self, Failure> {
+        let cloned = can_clone(data, request.scratch);
+        let needed_bytes = estimate(data, from_log, inventory, cloned).map_err(|error| source(data, error))?;
+        check_space(request.scratch, needed_bytes)?;
+        Ok(Workbench { request, scratch: Scratch::create(request.scratch)?, monitor })
+    }
+
+    /// Makes a copy whole, and walks it to its end. The recovery that fits the logs is tried first, then the other one on a copy of its own.
+    pub fn settle(&self, copy: &mut Copy<'_>) -> Result<Settled, Failure> {
+        let mut attempts = match self.attempt(copy, None)? {
+            Outcome::Whole(settled) => return Ok(settled),
+            Outcome::Torn(torn) => vec![torn],
+        };
+        if let Some(kind) = attempts[0].recovery {
+            match self.attempt(copy, Some(kind.other()))? {
+                Outcome::Whole(settled) => return Ok(settled),
+                Outcome::Torn(torn) => attempts.push(torn),
+            }
+        }
+        let tried: Vec<String> = attempts.into_iter().map(|torn| torn.what).collect();
+        Err(SnapshotFailure::Torn { site: self.request.site.to_owned(), tried: tried.join("; ") }.into())
+    }
+
+    fn attempt(&self, copy: &mut Copy<'_>, instead: Option<Kind>) -> Result<Outcome, Failure> {
+        let data = self.empty(self.scratch.data())?;
+        let copied = copy(&data)?;
+        let recovery = instead.or(copied.recovery);
+        let torn = |what| Ok(Outcome::Torn(Torn { recovery, what }));
+        let method = described(&copied.method, recovery);
+        if let Some(kind) = recovery
+            && let Err(failure) = self.recover(&data, kind)?
+        {
+            return torn(format!("{method}: {failure}"));
+        }
+        self.monitor.task("check");
+        let walked = walk_tables(&data, self.monitor)?;
+        let tables = walked.len();
+        if let Some(damage) = walked.into_iter().find_map(|(_, walk)| walk.err()) {
+            return torn(format!("{method}: {damage}"));
+        }
+        let proof = format!("{}; {tables} tables walked from end to end", copied.proof);
+        Ok(Outcome::Whole(Settled { data, method, proof, losses: Vec::new() }))
+    }
+
+    /// A directory of the scratch directory without anything in it.
+    pub fn empty(&self, directory: PathBuf) -> Result<PathBuf, Failure> {
+        let made = match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::create_dir(&directory),
+        };
+        match made {
+            Ok(()) => Ok(directory),
+            Err(source) => Err(SnapshotFailure::Scratch { path: directory, source }.into()),
+        }
+    }
+
+    /// Runs recovery; the inner error is one of the logs and tables, the outer one of everything else.
+    fn recover(&self, data: &Path, kind: Kind) -> Result<Result<(), recovery::RecoveryError>, Failure> {
+        self.monitor.task("recovery");
+        let limit = recovery::time_limit(bytes_in(data));
+        match recovery::recover(data, kind, self.request.program, limit, self.monitor) {
+            Err(error) if !error.is_of_the_copy() => Err(error.into()),
+            result => Ok(result),
+        }
+    }
+
+    /// The snapshot: whole tables, the files beside them, and what a check of all of it found.
+    pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
+        let findings = references(&settled.data, self.scratch.path(), self.monitor)?;
+        for finding in &findings.damage {
+            self.monitor.warning(&finding.to_string());
+        }
+        let site = Site::of(Parts {
+            root: self.request.site.to_owned(),
+            data: settled.data,
+            inventory: rest.inventory,
+            files: rest.files,
+            snapshot: snapshot_now(&settled.method, settled.proof),
+            watch: rest.watch,
+            setting: rest.setting.or_else(|| self.request.own_setting()),
+            losses: settled.losses,
+        })?;
+        Ok(Taken { site, scratch: Some(self.scratch) })
+    }
+}
+
+/// What a snapshot has besides its tables.
+pub(super) struct Rest {
+    pub inventory: Inventory,
+    pub files: Option<CopiedFiles>,
+    pub watch: Watch,
+    pub setting: Option<OwnSetting>,
+}
+
+/// A method, and the recovery that followed.
+fn described(method: &str, recovery: Option<Kind>) -> String {
+    match recovery {
+        Some(kind) => format!("{method}, recovered ({kind})"),
+        None => method.to_owned(),
+    }
+}
+
+/// The size of all files in a directory together; what can't be looked at counts nothing.
+fn bytes_in(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}

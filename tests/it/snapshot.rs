@@ -1,0 +1,136 @@
+//! Exports at any moment: of a site that crashed, of one whose server runs, of one that is torn.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::{listing, unpack_site};
+
+fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    for argument in arguments {
+        command.arg(argument);
+    }
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What holds a site as a server does: its lock, and a log that is open for writing. It writes nothing.
+struct StandIn(Child);
+
+impl StandIn {
+    fn start(site: &Path) -> StandIn {
+        let script = r#"exec 8>>"$0/citadel.lock" 9>>"$1" && flock -x 8 && echo holding && read line"#;
+        let log = fs::read_dir(site.join("data")).unwrap().map(|entry| entry.unwrap().path());
+        let log = log.filter(|path| path.to_string_lossy().contains("log.")).max().unwrap();
+        let mut server = Command::new("sh")
+            .args(["-c", script])
+            .arg(site)
+            .arg(log)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "holding\n");
+        StandIn(server)
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A directory for archives and copies, of which nothing but archives may be left.
+struct Work(TempDir);
+
+impl Work {
+    fn new() -> Work {
+        Work(tempfile::tempdir().unwrap())
+    }
+
+    fn left(&self) -> Vec<String> {
+        let names = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The pairs of every table but that of the visits, which an import compresses anew.
+fn pairs(data: &Path) -> Vec<(u8, Vec<u8>)> {
+    let dump = |number: u8| {
+        let output = Command::new("db5.3_dump").arg(data.join(format!("cdb.{number:02x}"))).output().unwrap();
+        assert!(output.status.success(), "{number}: {}", String::from_utf8_lossy(&output.stderr));
+        let start = output.stdout.windows(11).position(|window| window == b"HEADER=END\n").unwrap();
+        (number, output.stdout[start..].to_vec())
+    };
+    (0..14).filter(|number| *number != 5).map(dump).collect()
+}
+
+#[test]
+fn a_crashed_site_is_exported_with_all_that_recovery_shows() {
+    let (site, recovered, work) = (unpack_site("crashed"), unpack_site("crashed"), Work::new());
+    let before = listing(site.path());
+    let (archive, new) = (work.0.path().join("a.ctz"), work.0.path().join("new"));
+    let exported = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+    assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+    assert!(said(&exported).contains("snapshot: crashed, recovered (normal)"), "{}", said(&exported));
+    assert_eq!(before, listing(site.path()), "the source is as it was");
+    assert_eq!(work.left(), ["a.ctz"]);
+    let imported = run(&[&"import", &archive, &"--site", &new]);
+    assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+    let data = recovered.path().join("data");
+    assert!(Command::new("db5.3_recover").arg("-h").arg(&data).status().unwrap().success());
+    assert!(pairs(&data) == pairs(&new.join("data")), "the import holds what db5.3_recover shows");
+}
+
+#[test]
+fn a_running_site_is_exported_without_a_byte_or_a_time_of_it_changed() {
+    for (name, method) in [("small", "running and settled"), ("crashed", "running, recovered (normal)")] {
+        let (site, work) = (unpack_site(name), Work::new());
+        let server = StandIn::start(site.path());
+        let before = listing(site.path());
+        let archive = work.0.path().join("a.ctz");
+        let exported = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+        assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+        assert!(said(&exported).contains(&format!("snapshot: {method}")), "{}", said(&exported));
+        assert_eq!(before, listing(site.path()));
+        assert!(!server.is_stopped());
+        assert_eq!(work.left(), ["a.ctz"]);
+        drop(server);
+        fs::remove_file(site.path().join("citadel.lock")).unwrap();
+        if name == "small" {
+            let compared = run(&[&"diff", &archive, &site.path()]);
+            assert_eq!(compared.status.code(), Some(0), "{}", String::from_utf8_lossy(&compared.stdout));
+        }
+    }
+}
+
+#[test]
+fn a_frozen_server_goes_on_after_the_copy() {
+    let (site, work) = (unpack_site("crashed"), Work::new());
+    let server = StandIn::start(site.path());
+    let archive = work.0.path().join("a.ctz");
+    let exported = run(&[&"export", &"--site", &site.path(), &"--freeze", &"-o", &archive]);
+    assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+    assert!(said(&exported).contains("snapshot: frozen, recovered (normal)"), "{}", said(&exported));
+    assert!(!server.is_stopped());
+    assert_eq!(work.left(), ["a.ctz"]);
+}
