@@ -141,7 +141,9 @@ pub enum LiveError {
     )]
     NoProcess,
     /// The process is not ours to stop.
-    #[error("process {pid} may not be frozen ({source}): this needs root, or the user whose process it is")]
+    #[error(
+        "process {pid} may not be frozen ({source}): run this as root; only a server that was not started by root can be frozen by its own user"
+    )]
     NotPermitted {
         /// The server.
         pid: u32,

@@ -54,7 +54,7 @@ pub(super) fn connect(path: &Path, owner: u32, within: Duration) -> Result<UnixS
             Ok(()) => break,
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
-                let (command, seconds) = ("the connection".into(), within.as_secs());
+                let (command, seconds) = (super::CONNECTING.into(), within.as_secs());
                 return Err(LiveError::Silent { socket: path.to_owned(), command, seconds });
             }
             Err(error) => return Err(no_server(error.into())),
@@ -63,4 +63,23 @@ pub(super) fn connect(path: &Path, owner: u32, within: Duration) -> Result<UnixS
     let peer = socket_peercred(&socket).map_err(|error| no_server(error.into()))?;
     check("the process that listens", peer.uid.as_raw())?;
     Ok(UnixStream::from(socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn nobody_is_talked_to_who_is_neither_root_nor_the_site_s_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let us = rustix::process::geteuid();
+        if us.is_root() {
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+        }
+        let error = connect(&path, us.as_raw() + 1, Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(error, LiveError::Stranger { .. }), "{error}");
+    }
 }

@@ -23,6 +23,8 @@ use super::lines::{Input, Lines, wait_for};
 const GREETING_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may take: a setting is written through to the disk, behind whatever else is being written.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// What stands in errors for the command, when it was to be the first answer.
+const CONNECTING: &str = "a new connection";
 /// The longest listing: `RWHO` has a line for each session.
 const MOST_LINES: usize = 65_536;
 
@@ -47,11 +49,11 @@ impl Admin {
     pub(super) fn open(socket: &Path, owner: u32) -> Result<Self, LiveError> {
         let stream = connect::connect(socket, owner, GREETING_WITHIN)?;
         let mut admin = Admin { lines: Lines::new(stream), socket: socket.to_owned() };
-        let greeting = admin.reply("the connection", Instant::now() + GREETING_WITHIN)?;
+        let greeting = admin.reply(CONNECTING, Instant::now() + GREETING_WITHIN)?;
         let words = "ADMIN CONNECTION ready";
         if !greeting.is_ok() || !greeting.text_lossy().contains(words) {
             let what = format!("{:?} instead of a greeting with {words:?}", greeting.line_lossy());
-            return Err(admin.nonsense("the connection", what));
+            return Err(admin.nonsense(CONNECTING, what));
         }
         // Developer 0, client 0: numbers that nobody has. The name is what RWHO shows.
         admin.ok("IDEN 0|0|1|ctdl-dump|localhost")?;
@@ -181,7 +183,7 @@ impl Admin {
             Ok(Input::Nothing) => Err(LiveError::Silent {
                 socket: self.socket.clone(),
                 command: command.into(),
-                seconds: if command.starts_with("the") { GREETING_WITHIN } else { ANSWER_WITHIN }.as_secs(),
+                seconds: if command == CONNECTING { GREETING_WITHIN } else { ANSWER_WITHIN }.as_secs(),
             }),
             Err(error) => Err(self.nonsense(command, error.to_string())),
         }

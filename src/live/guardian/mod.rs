@@ -10,9 +10,9 @@
 //!
 //! - `ready N`: it holds the record, and a session of its own at the server, which is session `N` (0 if none is needed).
 //! - `held`: the change is made.
-//! - last, once the change is undone and the record removed: `released` as it was told; `expired`: the worker was silent for too long, or
-//!   a server was frozen as long as it may be; `restarted WHY`: it isn't the same server any more; `stopped`: by a signal;
-//!   `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
+//! - last, once the change is undone and the record removed, a word and what was done: `released` as it was told; `expired`: the worker was
+//!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
+//!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
 //!
 //! When its standard input ends, the worker is dead, and all is undone. It has its own session, so that Ctrl-C and a terminal that
 //! closes end only the worker. `SIGTERM` makes it undo everything at once.
@@ -47,7 +47,7 @@ enum End {
     WorkerDied,
     Expired,
     Signal,
-    ServerGone(LiveError),
+    ServerGone,
     Failed(LiveError),
 }
 
@@ -71,25 +71,20 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     let end = guard(&mut hold, &mut worker, &file.record, monitor);
     let record = file.record.clone();
     let undone = hold.undo(&record).and_then(|undone| file.remove().map(|()| undone));
-    let last = match (end, undone) {
-        (_, Err(error)) => format!("kept {error}"),
-        (End::Failed(error), _) => format!("failed {error}"),
-        (End::ServerGone(error), _) => format!("restarted {error}"),
-        (_, Ok((false, outcome))) => format!("restarted {}", words(&outcome)),
-        (End::Expired, _) => "expired".into(),
-        (End::Signal, _) => "stopped".into(),
-        (End::Told | End::WorkerDied, Ok((true, outcome))) => format!("released {}", words(&outcome)),
+    let (word, rest) = match (end, undone) {
+        (_, Err(error)) => ("kept", error.to_string()),
+        (End::Failed(error), _) => ("failed", error.to_string()),
+        (End::ServerGone, Ok((_, outcome))) | (_, Ok((false, outcome))) => ("restarted", words(outcome)),
+        (End::Expired, Ok((true, outcome))) => ("expired", words(outcome)),
+        (End::Signal, Ok((true, outcome))) => ("stopped", words(outcome)),
+        (End::Told | End::WorkerDied, Ok((true, outcome))) => ("released", words(outcome)),
     };
-    worker.say(&last);
+    worker.say(&format!("{word} {rest}"));
     if !worker.is_there {
         let place = record.site.display();
-        monitor.warning(&match last.strip_prefix("kept ") {
-            Some(reason) => {
-                let error = LiveError::Kept { reason: reason.into(), repair: record.repair() };
-                format!("{place}: the command that held the server was killed; {error}")
-            }
-            None => format!("{place}: the command that held the server was killed; all is undone ({last})"),
-        });
+        let what =
+            if word == "kept" { LiveError::Kept { reason: rest, repair: record.repair() }.to_string() } else { rest };
+        monitor.warning(&format!("{place}: the command that held the server was killed; {what}"));
     }
     Ok(())
 }
@@ -130,8 +125,8 @@ fn guard<I: AsFd + Read, O: Write>(
             Ok(Input::Nothing) if Instant::now() >= deadline => return End::Expired,
             Ok(Input::Nothing) => {}
         }
-        if let Err(error) = hold.check() {
-            return End::ServerGone(error);
+        if hold.check().is_err() {
+            return End::ServerGone;
         }
     }
 }
@@ -153,7 +148,7 @@ impl<I, O: Write> Worker<I, O> {
     }
 }
 
-fn words(outcome: &Outcome) -> &str {
+fn words(outcome: Outcome) -> String {
     let (Outcome::Restored(what) | Outcome::Nothing(what) | Outcome::Kept(what)) = outcome;
     what
 }

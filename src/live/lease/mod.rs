@@ -71,10 +71,7 @@ impl<'m> Lease<'m> {
         let change = Change::MaxSessions { socket: socket.clone(), server_start, original: original.clone() };
         let record = Record::new(site, data.clone(), expire, change)?;
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
-        monitor.warning(&format!(
-            "the server refuses new sessions ({LIMIT} {OURS}) until its site is copied; if this were never undone, by hand: {}",
-            record.repair()
-        ));
+        notice("the server refuses new sessions", &record, monitor);
         let users = Users::new([info.session, guard.session()], wait);
         let watch = guard.hold(None, monitor)?;
         let held = Held::Sessions { admin: None, socket, data, server_start, original };
@@ -88,7 +85,7 @@ impl<'m> Lease<'m> {
 
     /// The process of the server stands still: nothing is written, and all clients wait. For `limit` at most, and for a minute at most.
     ///
-    /// Needs root, or the server's own user.
+    /// Needs root, or the server's own user if it was started by him: of one that was started by root nobody else sees which files it has open.
     pub fn freeze(
         server: &Server,
         limit: Duration,
@@ -106,6 +103,7 @@ impl<'m> Lease<'m> {
         let change = Change::Frozen { pid, started: process.started(), limit };
         let record = Record::new(site, data, limit.min(FROZEN_SILENCE), change)?;
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
+        notice("the server stands still", &record, monitor);
         let watch = guard.hold(Some(limit), monitor)?;
         Ok(Lease { watch, held: Held::Process(process), is_over: false, monitor })
     }
@@ -175,6 +173,14 @@ impl Drop for Lease<'_> {
             self.monitor.warning(&ending.into_error().to_string());
         }
     }
+}
+
+/// Tells what happens to the server now.
+fn notice(what: &str, record: &Record, monitor: &dyn Monitor) {
+    let (site, repair) = (record.site.display(), record.repair());
+    monitor.warning(&format!(
+        "{site}: from now on {what}, until the copy is made; should that never be undone, the next command does it, or by hand: {repair}"
+    ));
 }
 
 /// Writes the record, unless another command holds the site; what a dead one has left is undone first.

@@ -1,5 +1,6 @@
 //! Those who are on when single-user begins: asked to leave, waited for, cut off.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::watch::Watch;
@@ -7,8 +8,10 @@ use crate::live::LiveError;
 use crate::live::admin::{Admin, Session};
 use crate::monitor::Monitor;
 
-/// How often it is looked who is on.
+/// How often it is looked who is still on, while they may leave by themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same when they have been cut off, and nobody can come in: the sooner it is over the better.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// How often it is asked whether the user has had enough.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How long a session may take to end that was cut off: an idle one is seen to within 5 seconds, others end their command first.
@@ -40,6 +43,7 @@ impl Users {
         }
         let leave_until = Instant::now() + self.wait;
         let gone_until = leave_until + CUT_OFF_WITHIN;
+        let mut cut_off = BTreeSet::new();
         let mut shown = None;
         loop {
             let others: Vec<&Session> = self.others(&sessions, newest).collect();
@@ -52,8 +56,8 @@ impl Users {
                 let names: Vec<String> = others.iter().map(|session| session.to_string()).collect();
                 return Err(LiveError::SessionsStay { sessions: names.join(", ") });
             }
-            if is_cutting {
-                for session in &others {
+            for session in others.iter().filter(|_| is_cutting) {
+                if cut_off.insert(session.number) {
                     admin.end_session(session.number)?;
                 }
             }
@@ -61,8 +65,8 @@ impl Users {
                 let what = if is_cutting { "cutting off" } else { "waiting for" };
                 monitor.task(&format!("{what} {} of the server's sessions", others.len()));
             }
-            let look = now + LOOK_EVERY;
-            while Instant::now() < if is_cutting { look } else { look.min(leave_until) } {
+            let look = if is_cutting { now + LOOK_AGAIN } else { leave_until.min(now + LOOK_EVERY) };
+            while Instant::now() < look {
                 if monitor.is_interrupted() {
                     return Err(LiveError::Interrupted);
                 }

@@ -63,6 +63,18 @@ fn a_server_is_frozen_no_longer_than_allowed() {
 }
 
 #[test]
+fn a_server_is_not_left_frozen_by_a_guardian_that_hangs() {
+    let place = Place::new();
+    let process = place.process();
+    let lease = freeze(&place, Some(process.pid()), Duration::from_millis(200)).unwrap();
+    kill(place.guardian(), Signal::STOP);
+    assert!(process.goes_on());
+    let error = lease.release().unwrap_err();
+    assert!(matches!(error, LiveError::Expired), "{error}");
+    assert!(place.records().is_empty());
+}
+
+#[test]
 fn a_server_that_somebody_else_wakes_makes_the_copy_void() {
     let place = Place::new();
     let process = place.process();
