@@ -1,8 +1,10 @@
-//! What is done with a source and a sink: one copy, and one comparison. Knows nothing of where they are.
+//! What is done with a source and a sink: one copy, and one comparison, wherever they are. And what needs two places at once: an archive that is
+//! served, or completed from a peer.
 
 mod compare;
 mod copy;
 mod discard;
+pub mod pull;
 mod serve;
 pub mod snapshot;
 

@@ -16,7 +16,9 @@ mod server;
 mod totals;
 mod words;
 
-pub use client::{Client, Connector, Greeting, Info, Listed, Listing, Login, Steady, SteadyRecords, Taken};
+pub use client::{
+    Client, Connector, Greeting, Info, Listed, Listing, Login, Steady, SteadyChosen, SteadyRecords, Taken,
+};
 pub use command::{Action, Command, EndOfLease, Level, Resume, Scope};
 pub use error::WireError;
 pub use frame::{Frames, Position, Receiver, Sender, Tail};

@@ -78,6 +78,11 @@ impl Tally {
         }
     }
 
+    /// The sum of the lengths of their bodies so far.
+    pub fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
     /// What there is so far.
     pub fn totals(&self) -> Totals {
         let digest = match &self.hasher {

@@ -1,5 +1,6 @@
 //! Asks a server.
 
+mod chosen;
 mod listing;
 mod push;
 mod steady;
@@ -7,6 +8,7 @@ mod steady;
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 
+pub use self::chosen::SteadyChosen;
 pub use self::listing::{Listed, Listing};
 pub use self::steady::{Connector, Steady, SteadyRecords};
 use super::command::{Action, Command, EndOfLease, Level, Resume, Scope};

@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 
 use super::Client;
+use super::chosen::SteadyChosen;
 use crate::codec::Digest;
 use crate::endpoint::{Failure, Source};
-use crate::record::{End, Header, SiteInfo};
+use crate::record::{End, Header, Key, Kind, SiteInfo};
 use crate::wire::command::Scope;
 use crate::wire::error::WireError;
 use crate::wire::frame::Receiver;
@@ -68,7 +69,12 @@ impl<C: Connector> Steady<C> {
 
     /// The records of a kind, or all, from behind what the receiver has.
     pub fn records(&mut self, scope: Scope, receiver: Receiver, site: SiteInfo) -> SteadyRecords<'_, C> {
-        SteadyRecords { steady: self, scope, receiver, site, is_asked: false }
+        SteadyRecords { steady: self, scope, receiver, site, is_asked: false, total_bytes: None }
+    }
+
+    /// These records, in canonical order.
+    pub fn chosen(&mut self, wanted: impl IntoIterator<Item = (Kind, Key)>) -> SteadyChosen<'_, C> {
+        SteadyChosen::new(self, wanted)
     }
 
     /// The snapshot that all answers are of, once there was one.
@@ -123,9 +129,20 @@ pub struct SteadyRecords<'a, C: Connector> {
     site: SiteInfo,
     /// Whether they were asked for over the present connection.
     is_asked: bool,
+    total_bytes: Option<u64>,
 }
 
 impl<C: Connector> SteadyRecords<'_, C> {
+    /// Tells how many bytes of bodies there are in all, so that it can tell how far it is.
+    pub fn set_total_bytes(&mut self, bytes: u64) {
+        self.total_bytes = Some(bytes);
+    }
+
+    /// What has come so far, to be told what is here already.
+    pub fn receiver(&mut self) -> &mut Receiver {
+        &mut self.receiver
+    }
+
     fn receive<T>(
         &mut self,
         mut work: impl FnMut(&mut Receiver, &mut Input<C::Input>) -> Result<T, WireError>,
@@ -147,6 +164,10 @@ impl<C: Connector> SteadyRecords<'_, C> {
 impl<C: Connector> Source for SteadyRecords<'_, C> {
     fn site(&self) -> &SiteInfo {
         &self.site
+    }
+
+    fn position(&self) -> Option<(u64, u64)> {
+        self.total_bytes.map(|total| (self.receiver.body_bytes(), total))
     }
 
     fn next(&mut self) -> Result<Option<Header>, Failure> {

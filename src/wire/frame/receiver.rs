@@ -116,6 +116,16 @@ impl Receiver {
         self.last.as_ref()
     }
 
+    /// How many bytes of bodies have come.
+    pub fn body_bytes(&self) -> u64 {
+        self.tally.body_bytes() + self.open_offset()
+    }
+
+    /// How many bytes have come of a body that is not complete.
+    pub fn open_offset(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.done)
+    }
+
     /// The keys of records that were asked for and have not come whole.
     pub fn missing(&self) -> Vec<Key> {
         match &self.expected {

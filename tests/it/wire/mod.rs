@@ -3,6 +3,7 @@
 mod conversation;
 mod cut;
 mod hostile;
+mod pull;
 mod script;
 mod whole;
 

@@ -1,0 +1,151 @@
+//! A peer's records, of which only those come over the wire that are not here.
+
+use super::plan::{Plan, Row};
+use crate::archive::{RandomReader, Stream};
+use crate::codec::Digest;
+use crate::codec::manifest::{Identity, IndexEntry};
+use crate::endpoint::{Failure, Source};
+use crate::record::{Body, End, Header, Key, Kind, SiteInfo};
+use crate::wire::{Connector, Info, Scope, Steady, SteadyChosen, Tally, WireError};
+
+/// The peer's snapshot, put together from an archive and what the peer gives. A record that is the same in both is taken from the archive, with
+/// the residue that it has there.
+pub struct Merged<'a, C: Connector> {
+    info: Info,
+    index: Vec<IndexEntry>,
+    rows: std::vec::IntoIter<Row>,
+    row: Present,
+    own: Stream<'a>,
+    peer: SteadyChosen<'a, C>,
+    /// Of the present record: what the peer lists of it, if it came from there.
+    listed: Option<Identity>,
+    present: Option<(Kind, Key, u64)>,
+    tally: Tally,
+    taken: (u64, u64),
+}
+
+/// The row that records are taken from.
+enum Present {
+    /// The archive, up to the record with which this block begins.
+    Own(usize),
+    Listed(std::vec::IntoIter<(Identity, bool)>),
+}
+
+impl<'a, C: Connector> Merged<'a, C> {
+    /// Takes what the archive has from there, and all else from the peer.
+    pub fn new(steady: &'a mut Steady<C>, archive: &'a RandomReader, plan: Plan, info: Info) -> Self {
+        let wanted: Vec<(Kind, Key)> = plan.wanted().collect();
+        Merged {
+            info,
+            index: plan.index,
+            rows: plan.rows.into_iter(),
+            row: Present::Listed(Vec::new().into_iter()),
+            own: archive.stream(),
+            peer: steady.chosen(wanted),
+            listed: None,
+            present: None,
+            tally: Tally::new(Scope::All),
+            taken: (0, 0),
+        }
+    }
+
+    /// How many records came from the archive so far, and how many from the peer.
+    pub fn taken(&self) -> (u64, u64) {
+        self.taken
+    }
+
+    /// The next record of the present row or of those behind it.
+    fn advance(&mut self) -> Result<Option<Header>, Failure> {
+        loop {
+            match &mut self.row {
+                Present::Own(end) => {
+                    let behind = self.index.get(*end).map(|entry| (entry.kind, &entry.key));
+                    let upcoming = self.own.upcoming()?.map(|record| (record.kind, &record.key));
+                    if upcoming.is_some_and(|record| behind.is_none_or(|behind| record < behind)) {
+                        self.taken.0 += 1;
+                        return Ok(self.own.next_record()?);
+                    }
+                }
+                Present::Listed(records) => match records.next() {
+                    Some((record, true)) => {
+                        self.own.seek(record.kind, &record.key)?;
+                        self.taken.0 += 1;
+                        return Ok(self.own.next_record()?);
+                    }
+                    Some((record, false)) => {
+                        self.taken.1 += 1;
+                        self.listed = Some(record);
+                        return Ok(self.peer.next_record()?);
+                    }
+                    None => {}
+                },
+            }
+            match self.rows.next() {
+                None => return Ok(None),
+                Some(Row::Listed(records)) => self.row = Present::Listed(records.into_iter()),
+                Some(Row::Own(range)) => {
+                    if let Some(first) = self.index.get(range.start) {
+                        self.own.seek(first.kind, &first.key)?;
+                    }
+                    self.row = Present::Own(range.end);
+                }
+            }
+        }
+    }
+
+    /// Counts the present record, whose body was read to its end.
+    fn complete(&mut self) -> Result<(), Failure> {
+        let digest = self.digest();
+        let Some((kind, _, body_bytes)) = &self.present else { return Ok(()) };
+        if self.listed.as_ref().is_some_and(|listed| listed.digest != digest) {
+            return Err(WireError::Digest { what: "a record" }.into());
+        }
+        self.tally.record(*kind, *body_bytes, &digest);
+        Ok(())
+    }
+}
+
+impl<C: Connector> Source for Merged<'_, C> {
+    fn site(&self) -> &SiteInfo {
+        &self.info.site
+    }
+
+    fn position(&self) -> Option<(u64, u64)> {
+        Some((self.tally.body_bytes(), self.info.total.body_bytes))
+    }
+
+    fn next(&mut self) -> Result<Option<Header>, Failure> {
+        let mut rest = Vec::new();
+        while self.segment(&mut rest)? {}
+        self.complete()?;
+        let last = self.present.take();
+        self.listed = None;
+        let Some(header) = self.advance()? else { return Ok(None) };
+        if last.is_some_and(|(kind, key, _)| (kind, &key) >= (header.kind, &header.key)) {
+            let problem = "what it lists is not in canonical order";
+            return Err(WireError::Disagreement { problem }.into());
+        }
+        let body_bytes = header.body.as_ref().map_or(0, Body::length);
+        self.present = Some((header.kind, header.key.clone(), body_bytes));
+        Ok(Some(header))
+    }
+
+    fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
+        Ok(match self.listed {
+            Some(_) => self.peer.segment(segment)?,
+            None => self.own.segment(segment)?,
+        })
+    }
+
+    fn digest(&self) -> Digest {
+        if self.listed.is_some() { self.peer.digest() } else { self.own.digest() }
+    }
+
+    fn finish(&mut self) -> Result<End, Failure> {
+        if self.tally.totals() != self.info.total {
+            let problem = "the records that it lists are not those that it counted";
+            return Err(WireError::Disagreement { problem }.into());
+        }
+        Ok(End { state_after: self.info.state_after.clone() })
+    }
+}

@@ -1,0 +1,11 @@
+//! Records of a peer, but for those that are here already: in an archive of an earlier time, or in the beginning of one that was cut short.
+
+mod continued;
+mod merged;
+mod plan;
+mod shortened;
+
+pub use continued::Continued;
+pub use merged::Merged;
+pub use plan::Plan;
+pub use shortened::complete_records;
