@@ -8,6 +8,7 @@ pub mod install;
 pub mod inventory;
 pub mod layout;
 pub mod recovery;
+pub mod salvage;
 pub mod settled;
 mod sink;
 pub mod snapshot;

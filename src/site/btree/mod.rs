@@ -25,7 +25,7 @@ mod tests;
 pub use error::{Damage, TableError};
 pub use items::{Item, Items, MAX_KEY_BYTES};
 pub use place::Place;
-pub use salvage::{PageLoss, PageLosses, SalvageItems, Taken, TornTable, Trouble};
+pub use salvage::{Chain, PageLoss, PageLosses, SalvageItems, Taken, TornTable, Trouble, can_be_torn};
 pub use table::Table;
 pub use value::ValueReader;
 pub use writer::{BigValue, DEFAULT_PAGE_SIZE, TableWriteError, TableWriter};

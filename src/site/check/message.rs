@@ -148,6 +148,10 @@ impl Group {
                 let text = format!("{} of {rooms} message lists that named it are lost", rooms as u64 - self.rooms);
                 self.damage(verdicts, table::LISTS, &text);
             }
+            Some(rooms) if is_torn(table::LISTS) && self.rooms > rooms.max(0) as u64 => {
+                let text = format!("{} rooms list it, but its metadata counts {rooms}", self.rooms);
+                self.damage(verdicts, table::LISTS, &text);
+            }
             Some(rooms) => {
                 let differs = is_listed && rooms != self.rooms as i64;
                 verdicts.found.normal(

@@ -6,10 +6,10 @@ use super::entry::body_of;
 use super::facts::{Facts, SortedFacts, sortable};
 use super::finding::Collector;
 use super::message::{Draft, Group, Verdicts};
-use super::references::{Check, for_each, number, record};
+use super::references::{Check, for_each, number};
+use super::rooms::room_keys;
 use super::{CheckError, Subject};
 use crate::monitor::Monitor;
-use crate::site::btree::Item;
 use crate::site::layout::{self, METADATA, MessageKey, ToBody, table};
 use crate::site::source::Tables;
 
@@ -147,17 +147,10 @@ pub(super) fn check(
 /// The names of the rooms that the drafts speak of.
 fn room_names(tables: &Tables, drafts: &[Draft], monitor: &dyn Monitor) -> Result<BTreeMap<i64, String>, CheckError> {
     let wanted: BTreeSet<i64> = drafts.iter().flat_map(|draft| draft.rooms.iter().copied()).collect();
-    let mut names: BTreeMap<i64, String> = wanted.iter().map(|room| (*room, format!("room number {room}"))).collect();
-    if names.is_empty() {
-        return Ok(names);
+    let mut names: BTreeMap<i64, String> =
+        wanted.iter().map(|room| (*room, Subject::RoomNumber(*room).to_string())).collect();
+    for (room, key) in room_keys(tables, &wanted, monitor)? {
+        names.insert(room, Subject::Room(key).to_string());
     }
-    for_each(tables, table::ROOMS, monitor, |pairs, item: &Item| {
-        let header = record(pairs, table::ROOMS, tables.layout, item)?;
-        let room = header.and_then(|header| header.fields.int("number"));
-        if let Some(name) = room.and_then(|room| names.get_mut(&room)) {
-            *name = Subject::Room(item.key.clone()).to_string();
-        }
-        Ok(())
-    })?;
     Ok(names)
 }

@@ -1,11 +1,15 @@
 //! Rooms, their floors, and what goes by their numbers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::facts::{Facts, SortedFacts, number_at, sortable};
 use super::finding::Collector;
 use super::references::{Check, for_each, number, record};
 use super::{CheckError, Subject};
+use crate::monitor::Monitor;
 use crate::record::{Fields, printable};
 use crate::site::layout::table;
+use crate::site::source::Tables;
 
 /// Facts about rooms, by number.
 pub(super) type RoomFacts = Facts;
@@ -176,4 +180,25 @@ impl Group {
             found.normal("settings of rooms that are gone", self.settings);
         }
     }
+}
+
+/// The keys of the rooms with these numbers, as far as there are such rooms.
+pub(in crate::site) fn room_keys(
+    tables: &Tables,
+    wanted: &BTreeSet<i64>,
+    monitor: &dyn Monitor,
+) -> Result<BTreeMap<i64, Vec<u8>>, CheckError> {
+    let mut keys = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(keys);
+    }
+    for_each(tables, table::ROOMS, monitor, |pairs, item| {
+        let header = record(pairs, table::ROOMS, tables.layout, item)?;
+        let room = header.and_then(|header| header.fields.int("number"));
+        if let Some(room) = room.filter(|room| wanted.contains(room)) {
+            keys.entry(room).or_insert_with(|| item.key.clone());
+        }
+        Ok(())
+    })?;
+    Ok(keys)
 }

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::references::references_of;
 use super::*;
 use crate::monitor::{Collecting, Silent};
 use crate::site::btree::{Table, TableError, TableWriter};

@@ -29,7 +29,7 @@ use files::LogFile;
 use messages::Messages;
 use owners::Owners;
 use queue::{Body as Queued, Ordered, Queue};
-pub(in crate::site) use tables::Tables;
+pub(in crate::site) use tables::{Tables, table_number};
 
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Source};

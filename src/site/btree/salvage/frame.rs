@@ -11,8 +11,8 @@ use crate::site::btree::meta::Meta;
 use crate::site::btree::{Table, TableError};
 use crate::site::settled::Lsn;
 
-/// Versions of Berkeley DB's B-trees that ever were, so that one of these is no flipped bit.
-const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
+/// The only other version that tables of a Citadel can have: that of libdb 6 and 18. No single changed bit makes it of 9.
+const LATER_VERSION: u32 = 10;
 /// The page that libdb puts the root of a table on.
 const ROOT: u32 = 1;
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
@@ -47,9 +47,7 @@ impl Frame {
             start.fill(0);
         }
         let first_page = match Meta::parse(path, &start[..start_bytes], file_bytes) {
-            Err(TableError::Version { path, version }) if VERSIONS.contains(&version) => {
-                return Err(TableError::Version { path, version });
-            }
+            Err(error) if !can_be_torn(&error) => return Err(error),
             parsed => parsed.err(),
         };
         let scores = Scores::of(&file, file_bytes);
@@ -79,6 +77,17 @@ impl Frame {
             first_page,
             table: Table::with_meta(path, file, file_bytes, meta),
         })
+    }
+}
+
+/// Whether a table that can't be read because of this error may be one that is torn: not where a permission is in the way, or a version that
+/// is not read.
+pub fn can_be_torn(error: &TableError) -> bool {
+    match error {
+        TableError::Version { version, .. } => *version != LATER_VERSION,
+        TableError::Read { .. } => true,
+        TableError::NotAFile { .. } => false,
+        error => error.is_damage(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! on the free list. Where several pages hold the same key, the caller decides by the log position of the pages ([`Taken::lsn`]) and by
 //! whether the tree still leads to them ([`Taken::is_reached`]).
 
+mod chain;
 mod frame;
 mod free;
 mod order;
@@ -15,6 +16,8 @@ mod tests;
 
 use std::path::Path;
 
+pub use chain::Chain;
+pub use frame::can_be_torn;
 pub use scan::{SalvageItems, Taken};
 pub use trouble::{PageLoss, PageLosses, Trouble};
 

@@ -14,8 +14,8 @@ use crate::site::settled::Lsn;
 pub struct Taken {
     /// The key, whole.
     pub key: Vec<u8>,
-    /// The value, or where it should stand.
-    pub value: Place,
+    /// The value, or where it should stand, or what is wrong with the item that should tell.
+    pub value: Result<Place, String>,
     /// The page.
     pub page: u32,
     /// The log position of the last change of that page.
@@ -23,6 +23,9 @@ pub struct Taken {
     /// Whether the tree still leads to that page.
     pub is_reached: bool,
 }
+
+/// A key, and its value or what is wrong with it.
+type Pair = (Vec<u8>, Result<Place, String>);
 
 /// All pairs that stand on leaf pages, in the order of the pages; a key may come several times. Values on overflow pages are checked when
 /// they are read.
@@ -116,24 +119,27 @@ impl<'t> SalvageItems<'t> {
     }
 
     /// The pairs of a leaf that can be read and whose keys rise.
-    fn pairs_of(&mut self, page: &Page<'_>, number: u32, items: u16) -> Vec<(Vec<u8>, Place)> {
+    fn pairs_of(&mut self, page: &Page<'_>, number: u32, items: u16) -> Vec<Pair> {
         let mut pairs = Vec::new();
-        let (mut bad, mut first_bad, mut item_bytes) = (0, None, 0);
+        let (mut bad, mut first_bad, mut item_bytes, mut is_sound) = (0, None, 0, true);
         for at in (0..items).step_by(2) {
-            let read = page.half(at, items).and_then(|(key, key_bytes)| {
-                let (value, value_bytes) = page.half(at + 1, items)?;
-                item_bytes += key_bytes + value_bytes;
-                Ok(key.zip(value))
+            let key = page.half(at, items).and_then(|(key, key_bytes)| {
+                item_bytes += key_bytes;
+                key.map(|key| self.key(key)).transpose()
             });
-            let pair = match read {
+            let value = page.half(at + 1, items).map(|(value, value_bytes)| {
+                item_bytes += value_bytes;
+                value.map(Half::to_place)
+            });
+            match (key, value) {
                 // The server deleted it.
-                Ok(None) => continue,
-                Ok(Some((key, value))) => self.key(key).map(|key| (key, value.to_place())),
-                Err(error) => Err(error),
-            };
-            match pair {
-                Ok(pair) => pairs.push(pair),
-                Err(error) => {
+                (Ok(None), _) | (_, Ok(None)) => {}
+                (Ok(Some(key)), Ok(Some(value))) => pairs.push((key, Ok(value))),
+                (Ok(Some(key)), Err(error)) => {
+                    is_sound = false;
+                    pairs.push((key, Err(damage_of(error))));
+                }
+                (Err(error), _) => {
                     bad += 1;
                     first_bad.get_or_insert_with(|| damage_of(error));
                 }
@@ -141,7 +147,7 @@ impl<'t> SalvageItems<'t> {
         }
         if let Some(damage) = first_bad {
             self.losses.add(number, Trouble::Pairs(bad, damage));
-        } else if let Err(error) = page.check_bytes(item_bytes) {
+        } else if let (true, Err(error)) = (is_sound, page.check_bytes(item_bytes)) {
             self.losses.add(number, Trouble::Incomplete(damage_of(error)));
         }
         let keys: Vec<&[u8]> = pairs.iter().map(|(key, _)| key.as_slice()).collect();
@@ -177,7 +183,7 @@ impl<'t> SalvageItems<'t> {
     }
 
     /// Notes the neighbours of a leaf that should be leaves and are not.
-    fn check_neighbours(&mut self, page: &Page<'_>, lsn: Lsn, pairs: &[(Vec<u8>, Place)]) {
+    fn check_neighbours(&mut self, page: &Page<'_>, lsn: Lsn, pairs: &[Pair]) {
         if let Some(loss) = self.check_leaf(page.next(), lsn) {
             loss.after = pairs.last().map(|(key, _)| key.clone());
         }

@@ -23,9 +23,9 @@ fn salvage(path: &Path) -> (Found, PageLosses, usize) {
     let (mut pairs, mut unread) = (Vec::new(), 0);
     let mut items = torn.items();
     for taken in items.by_ref() {
-        match torn.table().read_all(&taken.value, 1 << 30) {
-            Ok(value) => pairs.push((taken.key, value)),
-            Err(_) => unread += 1,
+        match taken.value.map(|place| torn.table().read_all(&place, 1 << 30)) {
+            Ok(Ok(value)) => pairs.push((taken.key, value)),
+            _ => unread += 1,
         }
     }
     (pairs, items.into_losses(), unread)
