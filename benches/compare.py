@@ -29,6 +29,7 @@ def commands(program, site, work):
     return [
         ("tar, zstd -3 -T0", tar, None),
         ("export", f"{program} export -q --site {site} -o {work}/site.ctz", "tar, zstd -3 -T0"),
+        ("export --no-fold", f"{program} export -q --no-fold --site {site} -o {work}/plain.ctz", "tar, zstd -3 -T0"),
         ("zstd -d", f"zstd -dc {work}/site.tar.zst >/dev/null", None),
         ("verify", f"{program} verify -q {work}/site.ctz >/dev/null", "zstd -d"),
         ("zstd -d, tar x", untar, None),
@@ -57,8 +58,9 @@ def measure(steps, work, rounds):
                 continue
             for made in ("untarred", "imported"):
                 shutil.rmtree(work / made, ignore_errors=True)
-            if name == "export":
-                (work / "site.ctz").unlink(missing_ok=True)
+            archive = {"export": "site.ctz", "export --no-fold": "plain.ctz"}.get(name)
+            if archive:
+                (work / archive).unlink(missing_ok=True)
             runs.append({"round": number, "name": name, **run(command)})
             print(f"round {number + 1}  {name:22}  {runs[-1]['seconds']:8.2f} s", flush=True)
     return runs
@@ -76,13 +78,14 @@ def summary(steps, runs, site, sizes, load):
         return statistics.median(run[figure] for run in runs if run["name"] == name)
 
     total = sum(file.stat().st_size for file in site.rglob("*") if file.is_file() and not file.is_symlink())
-    ctz, packed = sizes["site.ctz"], sizes["site.tar.zst"]
+    ctz, plain, packed = sizes["site.ctz"], sizes["plain.ctz"], sizes["site.tar.zst"]
     rounds = 1 + max(run["round"] for run in runs)
     lines = [
         f"{machine()}; {time.strftime('%Y-%m-%d')}; medians of {rounds} rounds. "
         f"Others kept {load:.1f} cores busy when it began.",
         "",
-        f"The site has {total / 1e6:.0f} MB; as .ctz {ctz / 1e6:.1f} MB, as .tar.zst {packed / 1e6:.1f} MB (ratio {ctz / packed:.3f}).",
+        f"The site has {total / 1e6:.0f} MB; as .tar.zst {packed / 1e6:.1f} MB, as .ctz {ctz / 1e6:.1f} MB (ratio {ctz / packed:.3f}), "
+        f"not folded {plain / 1e6:.1f} MB ({plain / packed:.3f}).",
         "",
         "| | seconds | CPU seconds | memory, MiB | MB/s |",
         "|---|---|---|---|---|",
@@ -112,7 +115,7 @@ def main():
         steps = commands(arguments.program.resolve(), arguments.site.resolve(), work)
         load = os.getloadavg()[0]
         runs = measure(steps, work, arguments.rounds)
-        sizes = {name: (work / name).stat().st_size for name in ("site.ctz", "site.tar.zst")}
+        sizes = {name: (work / name).stat().st_size for name in ("site.ctz", "plain.ctz", "site.tar.zst")}
     text = summary(steps, runs, arguments.site, sizes, load)
     print(text)
     if arguments.name:
