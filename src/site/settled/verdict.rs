@@ -57,9 +57,8 @@ impl fmt::Display for Verdict {
             }
             Verdict::Crashed { reason } => write!(
                 f,
-                "the server was not stopped in order: {reason}; so the tables may lack changes that only the log has. \
-                 Don't start a server of release 980 on this site, it never repairs them: copy the whole site, run `db5.3_recover -h COPY/data` (Debian package \
-                 db5.3-util) on the copy, and export the copy with --site COPY"
+                "the server was not stopped in order: {reason}; so the tables may lack changes that only the log has. Don't start a server of release \
+                 980 on this site before it is exported: it never recovers, and the changes are lost"
             ),
             Verdict::Unsettled { reason, way_out } => {
                 write!(f, "it can't be proved that the tables are complete: {reason}; {way_out}")

@@ -74,7 +74,7 @@ fn a_checkpoint_without_an_orderly_stop_is_a_crash() {
     site.log(1, &LogBuilder::new().change().checkpoint().build());
     let verdict = site.examine().verdict;
     assert!(matches!(verdict, Verdict::Crashed { .. }), "{verdict}");
-    assert!(verdict.to_string().contains("db5.3_recover"), "{verdict}");
+    assert!(verdict.to_string().contains("never recovers"), "{verdict}");
 }
 
 #[test]
