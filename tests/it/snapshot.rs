@@ -134,3 +134,26 @@ fn a_frozen_server_goes_on_after_the_copy() {
     assert!(!server.is_stopped());
     assert_eq!(work.left(), ["a.ctz"]);
 }
+
+#[test]
+fn torn_tables_are_refused_and_salvaged_when_asked() {
+    let (site, work) = (unpack_site("small"), Work::new());
+    let table = site.path().join("data/cdb.00");
+    let mut bytes = fs::read(&table).unwrap();
+    let page = bytes.len() / 4096 / 2 * 4096;
+    bytes[page..page + 4096].fill(0);
+    fs::write(&table, bytes).unwrap();
+    let archive = work.0.path().join("a.ctz");
+    let refused = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(said(&refused).contains("--salvage"), "{}", said(&refused));
+    assert!(work.left().is_empty());
+    let before = listing(site.path());
+    let salvaged = run(&[&"export", &"--site", &site.path(), &"--salvage", &"-o", &archive]);
+    assert_eq!(salvaged.status.code(), Some(5), "{}", said(&salvaged));
+    assert!(said(&salvaged).contains("lost: message "), "{}", said(&salvaged));
+    assert_eq!(before, listing(site.path()));
+    assert_eq!(work.left(), ["a.ctz"]);
+    let verified = run(&[&"verify", &archive]);
+    assert_eq!(verified.status.code(), Some(5), "{}", said(&verified));
+}

@@ -41,11 +41,11 @@ pub fn is_file(path: &Path) -> bool {
 
 /// Takes a snapshot of a site to look at it: whatever its server does, it notices nothing.
 fn open_site(path: &Path, context: &Context) -> Result<Taken> {
-    take_site(path, &scratch_directory(None, None)?, Way::Untouched, context)
+    take_site(path, &scratch_directory(None, None)?, Way::Untouched, false, context)
 }
 
 /// Takes a snapshot of a site, after a look at what an import may have left there, and earlier snapshots in the scratch directory.
-pub fn take_site(site: &Path, scratch: &Path, way: Way, context: &Context) -> Result<Taken> {
+pub fn take_site(site: &Path, scratch: &Path, way: Way, salvage: bool, context: &Context) -> Result<Taken> {
     // In the middle of an exchange the site itself may be away.
     if parent_of(site).is_dir() {
         for leftover in install::leftovers(site).map_err(Failure::from)? {
@@ -59,7 +59,7 @@ pub fn take_site(site: &Path, scratch: &Path, way: Way, context: &Context) -> Re
     let state_directory = state::directory();
     let program = Path::new(OUR_PROGRAM);
     let own_limit = context.own_limit(site);
-    let request = Request { site, scratch, way, program, state_directory: &state_directory, own_limit };
+    let request = Request { site, scratch, way, salvage, program, state_directory: &state_directory, own_limit };
     Ok(snapshot::take(&request, &context.screen)?)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::endpoint::{Class, Failure};
 use crate::site::btree::{TableError, TableWriteError};
 use crate::site::check::CheckError;
 use crate::site::sort::SortError;
@@ -38,6 +39,17 @@ impl From<CheckError> for SalvageError {
         match error {
             CheckError::Interrupted => SalvageError::Interrupted,
             error => SalvageError::Check(error),
+        }
+    }
+}
+
+impl From<SalvageError> for Failure {
+    fn from(error: SalvageError) -> Self {
+        match error {
+            SalvageError::Interrupted => Failure::interrupted(),
+            SalvageError::Check(error) => error.into(),
+            SalvageError::Table(error) if error.is_damage() => Failure::new(Class::Damaged, error),
+            error => Failure::new(Class::Failed, error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::settle::{Copied, Rest, Workbench};
-use super::{Request, SnapshotFailure, Taken};
+use super::{Request, SnapshotFailure, Taken, torn};
 use crate::endpoint::Failure;
 use crate::monitor::Monitor;
 use crate::site::Watch;
@@ -22,12 +22,22 @@ pub(super) fn take(request: &Request, data: &Path, monitor: &dyn Monitor) -> Res
     };
     if let Some(gap) = history.gap.as_ref().filter(|_| from < history.whole_from) {
         let reason = format!("the log that recovery needs has a gap: {gap}");
+        if request.salvage {
+            return torn::take(request, data, "crashed", reason, monitor);
+        }
         return Err(SnapshotFailure::Torn { site: request.site.to_owned(), tried: reason }.into());
     }
     let bench = Workbench::set_up(request, data, from, None, monitor)?;
+    let mut is_told = false;
     let mut copy = |into: &Path| -> Result<Copied, Failure> {
         copy_tables(data, into, Source::Still, monitor)?;
-        copy_logs(data, into, from, monitor)?;
+        let logs = copy_logs(data, into, from, monitor)?;
+        if let Some(cut) = logs.cut.filter(|_| !std::mem::replace(&mut is_told, true)) {
+            monitor.warning(&format!(
+                "the log ends at {}; the {} bytes behind it are no whole record ({}), as when a server is killed while it writes",
+                cut.at, cut.dropped_bytes, cut.reason
+            ));
+        }
         Ok(Copied { recovery: Some(fitting(&history)), method: "crashed".into(), proof: proof(&history) })
     };
     let settled = bench.settle(&mut copy)?;

@@ -10,7 +10,7 @@ use crate::endpoint::{Class, Failure};
 pub enum SnapshotFailure {
     /// The tables can't be made whole.
     #[error(
-        "{site}: the tables can't be made whole: {tried}; stop the server in order and export the site then",
+        "{site}: the tables can't be made whole: {tried}; run the export again with --salvage to take what can be had, with a list of what is lost",
         site = site.display()
     )]
     Torn {

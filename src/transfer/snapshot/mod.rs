@@ -15,6 +15,7 @@ mod crashed;
 mod error;
 mod running;
 mod settle;
+mod torn;
 
 use std::path::Path;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct Request<'a> {
     pub scratch: &'a Path,
     /// What may be done to a running server.
     pub way: Way,
+    /// Whether torn tables are taken as far as they can be read.
+    pub salvage: bool,
     /// Our own program, which runs recovery and the guardian as processes of their own.
     pub program: &'a Path,
     /// Where it is written down what must be undone on a running server.
@@ -92,7 +95,7 @@ impl Taken {
 /// Takes a snapshot of a site in whatever state it is.
 ///
 /// # Errors
-/// Of class [`Class::InUse`](crate::endpoint::Class) if it could not be settled, `Damaged` if tables are torn.
+/// Of class [`Class::InUse`](crate::endpoint::Class) if it could not be settled, `Damaged` if tables are torn and `salvage` was not asked for.
 pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> {
     let data = data_directory(request.site)?;
     let state = settled::examine(&data, request.site).map_err(unreadable)?;
@@ -102,6 +105,12 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
     match state.verdict {
         Verdict::Running { pid, .. } => running::take(request, &data, pid, monitor),
         Verdict::Crashed { .. } => crashed::take(request, &data, monitor),
+        Verdict::Unsettled { reason, .. } if request.salvage => {
+            torn::take(request, &data, "unsettled", reason, monitor)
+        }
+        verdict if verdict.is_settled() && request.salvage => {
+            torn::take(request, &data, "stopped and settled", state.log.to_string(), monitor)
+        }
         _ => {
             let parts = Parts { setting: request.own_setting(), ..Parts::in_place(request.site)? };
             Ok(Taken { site: Site::of(parts)?, scratch: None })

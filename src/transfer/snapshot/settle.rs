@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{Request, SnapshotFailure, Taken, source};
-use crate::endpoint::Failure;
+use crate::endpoint::{Class, Failure};
 use crate::monitor::Monitor;
 use crate::site::check::{references, walk_tables};
 use crate::site::inventory::Inventory;
 use crate::site::recovery::{self, Kind};
+use crate::site::salvage::salvage_site;
 use crate::site::snapshot::{CopiedFiles, Scratch, can_clone, check_space, estimate};
 use crate::site::{OwnSetting, Parts, Site, Watch, snapshot_now};
 
@@ -45,6 +46,8 @@ enum Outcome {
 /// An attempt that did not end well.
 struct Torn {
     recovery: Option<Kind>,
+    /// Whether the recovery went through, though tables are torn after it.
+    recovered: bool,
     /// What was wrong, in words.
     what: String,
 }
@@ -83,29 +86,75 @@ impl<'a> Workbench<'a> {
                 Outcome::Torn(torn) => attempts.push(torn),
             }
         }
-        let tried: Vec<String> = attempts.into_iter().map(|torn| torn.what).collect();
-        Err(SnapshotFailure::Torn { site: self.request.site.to_owned(), tried: tried.join("; ") }.into())
+        if !self.request.salvage {
+            let tried: Vec<String> = attempts.into_iter().map(|torn| torn.what).collect();
+            let failure = SnapshotFailure::Torn { site: self.request.site.to_owned(), tried: tried.join("; ") };
+            return Err(failure.into());
+        }
+        for torn in &attempts {
+            self.monitor.warning(&torn.what);
+        }
+        self.salvage(copy, attempts.iter().find(|torn| torn.recovered).and_then(|torn| torn.recovery))
     }
 
     fn attempt(&self, copy: &mut Copy<'_>, instead: Option<Kind>) -> Result<Outcome, Failure> {
         let data = self.empty(self.scratch.data())?;
         let copied = copy(&data)?;
         let recovery = instead.or(copied.recovery);
-        let torn = |what| Ok(Outcome::Torn(Torn { recovery, what }));
+        let torn = |recovered, what| Ok(Outcome::Torn(Torn { recovery, recovered, what }));
         let method = described(&copied.method, recovery);
         if let Some(kind) = recovery
             && let Err(failure) = self.recover(&data, kind)?
         {
-            return torn(format!("{method}: {failure}"));
+            return torn(false, self.in_site(&format!("{method}: {failure}")));
         }
         self.monitor.task("check");
         let walked = walk_tables(&data, self.monitor)?;
         let tables = walked.len();
         if let Some(damage) = walked.into_iter().find_map(|(_, walk)| walk.err()) {
-            return torn(format!("{method}: {damage}"));
+            return torn(true, self.in_site(&format!("{method}: {damage}")));
         }
         let proof = format!("{}; {tables} tables walked from end to end", copied.proof);
         Ok(Outcome::Whole(Settled { data, method, proof, losses: Vec::new() }))
+    }
+
+    /// Takes what can be had of a copy that can't be made whole.
+    fn salvage(&self, copy: &mut Copy<'_>, recovery: Option<Kind>) -> Result<Settled, Failure> {
+        let data = self.empty(self.scratch.data())?;
+        let copied = copy(&data)?;
+        if let Some(kind) = recovery
+            && let Err(failure) = self.recover(&data, kind)?
+        {
+            return Err(Failure::new(Class::Damaged, failure));
+        }
+        self.salvage_tables(&data, &described(&copied.method, recovery), copied.proof)
+    }
+
+    /// Puts salvaged tables into the place of the torn ones in `data`, a directory of copies or of links.
+    pub fn salvage_tables(&self, data: &Path, method: &str, proof: String) -> Result<Settled, Failure> {
+        self.monitor.task("salvage");
+        let into = self.empty(self.scratch.path().join("salvaged"))?;
+        let monitor = Renaming { bench: self };
+        let salvaged = salvage_site(data, &into, self.scratch.path(), &monitor)?;
+        for table in &salvaged.salvaged_tables {
+            let target = data.join(table.file_name().unwrap_or_default());
+            std::fs::rename(table, &target).map_err(|error| scratch(&target, error))?;
+        }
+        let mut losses: Vec<(String, String)> =
+            salvaged.losses.into_iter().map(|loss| (loss.what.to_string(), loss.why)).collect();
+        losses.sort();
+        let tables = salvaged.salvaged_tables.len();
+        let method = match tables {
+            0 => method.to_owned(),
+            _ => format!("{method}, {tables} tables salvaged"),
+        };
+        Ok(Settled { data: data.to_owned(), method, proof, losses })
+    }
+
+    /// A text that names the tables of the site, not their copies.
+    fn in_site(&self, text: &str) -> String {
+        let (copies, site) = (self.scratch.data(), self.request.site.join("data"));
+        text.replace(&*copies.to_string_lossy(), &site.to_string_lossy())
     }
 
     /// A directory of the scratch directory without anything in it.
@@ -116,7 +165,7 @@ impl<'a> Workbench<'a> {
         };
         match made {
             Ok(()) => Ok(directory),
-            Err(source) => Err(SnapshotFailure::Scratch { path: directory, source }.into()),
+            Err(error) => Err(scratch(&directory, error)),
         }
     }
 
@@ -133,7 +182,8 @@ impl<'a> Workbench<'a> {
     /// The snapshot: whole tables, the files beside them, and what a check of all of it found.
     pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
         let findings = references(&settled.data, self.scratch.path(), self.monitor)?;
-        for finding in &findings.damage {
+        // A salvage has made losses of them.
+        for finding in findings.damage.iter().filter(|_| settled.losses.is_empty()) {
             self.monitor.warning(&finding.to_string());
         }
         let site = Site::of(Parts {
@@ -150,12 +200,39 @@ impl<'a> Workbench<'a> {
     }
 }
 
+/// Warns of the site's tables when it is told of their copies.
+struct Renaming<'b, 'a> {
+    bench: &'b Workbench<'a>,
+}
+
+impl Monitor for Renaming<'_, '_> {
+    fn task(&self, name: &str) {
+        self.bench.monitor.task(name);
+    }
+    fn progress(&self, bytes: u64, records: u64) {
+        self.bench.monitor.progress(bytes, records);
+    }
+    fn position(&self, done: u64, total: u64) {
+        self.bench.monitor.position(done, total);
+    }
+    fn warning(&self, text: &str) {
+        self.bench.monitor.warning(&self.bench.in_site(text));
+    }
+    fn is_interrupted(&self) -> bool {
+        self.bench.monitor.is_interrupted()
+    }
+}
+
 /// What a snapshot has besides its tables.
 pub(super) struct Rest {
     pub inventory: Inventory,
     pub files: Option<CopiedFiles>,
     pub watch: Watch,
     pub setting: Option<OwnSetting>,
+}
+
+pub(super) fn scratch(path: &Path, source: std::io::Error) -> Failure {
+    SnapshotFailure::Scratch { path: path.to_owned(), source }.into()
 }
 
 /// A method, and the recovery that followed.

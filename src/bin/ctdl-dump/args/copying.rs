@@ -39,6 +39,9 @@ pub struct Export {
     /// Refuse new logins and mail for the time of the copy; users are told, and have WAIT to leave (90, 90s, 5m)
     #[arg(long, value_name = "WAIT", value_parser = waiting_time, help_heading = "Ways to take it")]
     pub single_user: Option<Duration>,
+    /// Take what can be had of torn tables, and list what is lost (exit code 5)
+    #[arg(long, help_heading = "Ways to take it")]
+    pub salvage: bool,
     /// Take a log file along (may be given more than once); an import puts it into `logs/` of the site
     #[arg(long = "log", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logs: Vec<PathBuf>,

@@ -33,7 +33,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         None if args.freeze => Way::Frozen,
         None => Way::Untouched,
     };
-    let taken = place::take_site(&args.site, &scratch, way, context)?;
+    let taken = place::take_site(&args.site, &scratch, way, args.salvage, context)?;
     let site = taken.site();
     let snapshot = &site.info().snapshot;
     context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));
@@ -103,11 +103,12 @@ fn is_missed(site: &Site) -> bool {
 
 /// A torn table says where it is torn; why, and what to do now, is known here.
 fn advised(failure: Failure, args: &Export) -> Failure {
-    if failure.class != Class::Damaged {
+    if failure.class != Class::Damaged || args.salvage {
         return failure;
     }
     let why = snapshot::why_torn(&args.site).map(|why| format!("; {why}")).unwrap_or_default();
-    Failure::new(Class::Damaged, format!("{failure}{why}"))
+    let advice = "run the export again with --salvage to take what can be had, with a list of what is lost";
+    Failure::new(Class::Damaged, format!("{failure}{why}; {advice}"))
 }
 
 fn check_output(args: &Export, context: &Context) -> Result<()> {
