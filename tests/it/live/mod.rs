@@ -5,6 +5,6 @@ mod freeze;
 mod kills;
 mod place;
 mod single_user;
-mod stand_in;
+pub mod stand_in;
 mod words;
 mod worker;

@@ -1,5 +1,8 @@
 //! Exports at any moment: of a site that crashed, of one whose server runs, of one that is torn.
 
+mod interrupted;
+mod single_user;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,12 +13,17 @@ use tempfile::TempDir;
 use crate::support::{listing, unpack_site};
 
 fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
     command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     for argument in arguments {
         command.arg(argument);
     }
-    command.stdin(Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null());
+    command
 }
 
 fn said(output: &Output) -> String {
