@@ -17,6 +17,12 @@ pub enum WireError {
         /// What the system says.
         source: io::Error,
     },
+    /// No connection could be made, and another attempt would end likewise.
+    #[error("{problem}")]
+    Unreachable {
+        /// Which peer, and why.
+        problem: String,
+    },
     /// The peer did nothing for too long.
     #[error("the peer has been silent for too long; it hangs, or the network between does")]
     Silent,

@@ -10,6 +10,7 @@ mod layers;
 mod live;
 mod readme;
 mod recovery;
+mod serve;
 mod site;
 mod snapshot;
 mod support;

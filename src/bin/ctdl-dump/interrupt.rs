@@ -5,8 +5,9 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
 /// Whether a signal has come.
@@ -50,18 +51,45 @@ impl Interrupt {
 
     /// Waits until `file` can be read or written (`wanted`), or fails with [`InterruptedBySignal`].
     pub fn wait_for(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
+        self.wait_for_within(file, wanted, None)
+    }
+
+    /// The same, or fails with [`io::ErrorKind::TimedOut`] after so long.
+    pub fn wait_for_within(&self, file: &impl AsFd, wanted: PollFlags, limit: Option<Duration>) -> io::Result<()> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
             if self.is_set() {
                 return Err(io::Error::other(InterruptedBySignal));
             }
+            let left = deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
             let mut files = [PollFd::new(file, wanted), PollFd::new(&self.wake, PollFlags::IN)];
-            match poll(&mut files, None) {
+            match poll(&mut files, left.as_ref()) {
                 Ok(_) if !files[0].revents().is_empty() => return Ok(()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
     }
+
+    /// Waits for so long, or until a signal comes; says whether none did.
+    pub fn pause(&self, duration: Duration) -> bool {
+        let deadline = Instant::now() + duration;
+        while !self.is_set() && Instant::now() < deadline {
+            let left = timespec(deadline.saturating_duration_since(Instant::now()));
+            // A wait that ends early is looked at once more.
+            let _ = poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], Some(&left));
+        }
+        !self.is_set()
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    // Whoever waits looks at the clock himself, so a shorter wait does no harm.
+    let duration = duration.min(Duration::from_secs(3_600));
+    Timespec { tv_sec: duration.as_secs().cast_signed(), tv_nsec: duration.subsec_nanos().into() }
 }
 
 /// The set of signals that are ignored, bit 0 for signal 1. Only the kernel knows it without unsafe code: `/proc/self/status`.

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::args::{Progress, Report};
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
-use crate::{json, summary};
+use crate::{json, summary, utc};
 
 /// How often the line is redrawn, and a line of JSON written.
 const REDRAW: Duration = Duration::from_millis(250);
@@ -22,12 +22,13 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 /// The width of a terminal that doesn't tell it.
 const USUAL_COLUMNS: usize = 80;
 
-/// The screen, as a monitor of the library.
+/// The screen, as a monitor of the library. Its clones are the same screen.
+#[derive(Clone)]
 pub struct Screen {
     form: Form,
     is_quiet: bool,
     interrupt: Arc<Interrupt>,
-    task: Mutex<Task>,
+    task: Arc<Mutex<Task>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Screen {
             Progress::None => Form::Nothing,
         };
         let task = Task::new("");
-        Screen { form, is_quiet: report.quiet, interrupt, task: Mutex::new(task) }
+        Screen { form, is_quiet: report.quiet, interrupt, task: Arc::new(Mutex::new(task)) }
     }
 
     /// Something a person wants to read at the end; not with `-q`.
@@ -84,6 +85,21 @@ impl Screen {
     /// Something that is not in the copy, though it is in the site; with `-q` too.
     pub fn left_out(&self, text: &str) {
         self.event("left out", text, text, None);
+    }
+
+    /// What a server logs of a peer, with the time; not with `-q`.
+    pub fn log(&self, peer: &str, text: impl Display) {
+        if self.is_quiet {
+            return;
+        }
+        let (text, now) = (text.to_string(), std::time::SystemTime::now());
+        let time = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+        let mut task = self.lock();
+        erase(&mut task);
+        match self.form {
+            Form::Json => show(json!({"event": "served", "time": time, "peer": peer, "text": text})),
+            _ => show(format_args!("{} {peer}: {text}", utc::second(time))),
+        }
     }
 
     /// Why the program ends early.

@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use super::wait::waiting_time;
 
 /// The site of a server that was installed the usual way.
-const USUAL_SITE: &str = "/usr/local/citadel";
+pub(super) const USUAL_SITE: &str = "/usr/local/citadel";
 
 /// Write a whole site into one archive.
 ///

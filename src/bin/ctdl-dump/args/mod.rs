@@ -3,6 +3,7 @@
 mod copying;
 mod hidden;
 mod looking;
+mod serving;
 mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
+pub use serving::{PeerOptions, Serve};
 
 use crate::exit_code::ExitCode;
 
@@ -73,6 +75,8 @@ pub enum Command {
     Diff(Diff),
     /// Take single messages, files or a room's messages out of an archive
     Extract(Extract),
+    /// Give a site or an archive to peers that ask for it
+    Serve(Serve),
     /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
     #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]
     RecoverCopy(RecoverCopy),

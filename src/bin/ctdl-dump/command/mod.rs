@@ -8,6 +8,7 @@ pub mod import;
 pub mod info;
 pub mod list;
 pub mod recover_copy;
+pub mod serve;
 pub mod verify;
 
 use std::path::Path;

@@ -1,0 +1,47 @@
+//! What can be typed after the commands that talk to another machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+/// How a peer is reached, for all commands that ask one.
+#[derive(Clone, Debug, Args)]
+pub struct PeerOptions {
+    /// How often to try again after a cut, each time a little later; what arrives meanwhile sets the count back
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Connection")]
+    pub retries: u32,
+    /// How ssh starts ctdl-dump on the other machine, such as /opt/bin/ctdl-dump or `sudo ctdl-dump`
+    #[arg(long, value_name = "COMMAND", default_value = "ctdl-dump", help_heading = "Connection")]
+    pub remote_program: String,
+    /// Send everything as it is: for a network that is faster than a processor
+    #[arg(long, help_heading = "Connection")]
+    pub no_compress: bool,
+}
+
+/// Give a site or an archive to peers that ask for it.
+///
+/// A peer that pulls gets everything, or what has changed since its last time. The place is only read. A site is taken as `export` takes it,
+/// whatever its server is doing, anew for each peer that asks; private copies go to the scratch directory.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ssh old ctdl-dump serve --stdio                 what pull ssh://old does by itself
+  ctdl-dump serve --socket /run/wire.socket       for users of this machine that may open the socket")]
+pub struct Serve {
+    /// The directory of a site, or an archive
+    #[arg(value_name = "SITE|ARCHIVE", default_value = super::copying::USUAL_SITE, value_hint = ValueHint::AnyPath)]
+    pub place: PathBuf,
+    #[command(flatten)]
+    pub at: ServeAt,
+}
+
+/// Where peers come from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ServeAt {
+    /// Answer one peer on standard input and output, and end with it
+    #[arg(long)]
+    pub stdio: bool,
+    /// Make a socket that only your own user may open
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub socket: Option<PathBuf>,
+}

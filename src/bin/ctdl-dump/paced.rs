@@ -1,0 +1,95 @@
+//! Streams to a peer: waiting ends when nothing moves for too long (`format-spec/wire.md`, section 12), and when a signal comes.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+
+use crate::interrupt::Interrupt;
+
+/// So much goes into a pipe that can be written to without waiting (PIPE_BUF of pipe(7)).
+const PIPE_BYTES: usize = 4096;
+/// How long nothing may move in the middle of something.
+pub const MOST_SILENCE: Duration = Duration::from_secs(120);
+
+/// How long both halves of a connection wait.
+pub struct Pace {
+    interrupt: Arc<Interrupt>,
+    /// How long to wait for the first byte of all.
+    first: Duration,
+    /// How long to wait for an answer, which is whatever is read after something was written.
+    answer: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    has_read: bool,
+    has_written: bool,
+}
+
+impl Pace {
+    /// Waits so long for the first byte, and so long for each answer.
+    pub fn new(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration) -> Arc<Self> {
+        let state = State { has_read: false, has_written: false };
+        Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, state: Mutex::new(state) })
+    }
+
+    fn wait(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
+        let limit = {
+            let state = self.state();
+            match wanted {
+                PollFlags::IN if !state.has_read => self.first,
+                PollFlags::IN if state.has_written => self.answer,
+                _ => MOST_SILENCE,
+            }
+        };
+        self.interrupt.wait_for_within(file, wanted, Some(limit))
+    }
+
+    fn moves(&self, is_read: bool) {
+        let mut state = self.state();
+        state.has_read |= is_read;
+        state.has_written = !is_read;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pipe or socket. Both halves of a connection share one pace.
+pub struct Paced<F> {
+    file: F,
+    pace: Arc<Pace>,
+}
+
+impl<F> Paced<F> {
+    /// A stream that is read or written at this pace.
+    pub fn new(file: F, pace: &Arc<Pace>) -> Self {
+        Paced { file, pace: Arc::clone(pace) }
+    }
+}
+
+impl<F: AsFd + Read> Read for Paced<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pace.wait(&self.file, PollFlags::IN)?;
+        let count = self.file.read(buffer)?;
+        self.pace.moves(true);
+        Ok(count)
+    }
+}
+
+impl<F: AsFd + Write> Write for Paced<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pace.wait(&self.file, PollFlags::OUT)?;
+        let count = self.file.write(&bytes[..bytes.len().min(PIPE_BYTES)])?;
+        self.pace.moves(false);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,196 @@
+//! A program that speaks the protocol on its standard input and output.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Peer;
+use crate::paced::{Pace, Paced};
+use crate::screen::Screen;
+
+/// So much of what the program said last is told when it has failed.
+const LINES_TOLD: usize = 5;
+/// The longest line of it that is read in one piece.
+const MOST_LINE_BYTES: u64 = 1024;
+/// How long a program may take to end after its output has ended.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The command that reaches a peer, and its name for messages.
+pub fn command_for(peer: &Peer, remote_program: &str) -> Option<(Command, &'static str)> {
+    match peer {
+        Peer::Command(text) => {
+            let mut command = Command::new("sh");
+            command.arg("-c").arg(text);
+            Some((command, "the command"))
+        }
+        Peer::Ssh { user, host, port, path } => {
+            let mut command = Command::new("ssh");
+            if let Some(user) = user {
+                command.arg("-l").arg(user);
+            }
+            if let Some(port) = port {
+                command.arg("-p").arg(port.to_string());
+            }
+            command.arg("--").arg(host).arg(remote_command(remote_program, path.as_deref()));
+            Some((command, "ssh"))
+        }
+        _ => None,
+    }
+}
+
+/// What the shell of the other machine is given. The program may be several words, such as `sudo ctdl-dump`, so only the path is quoted.
+fn remote_command(program: &str, path: Option<&str>) -> String {
+    match path {
+        Some(path) => format!("{program} serve --stdio --quiet -- '{}'", path.replace('\'', r"'\''")),
+        None => format!("{program} serve --stdio --quiet"),
+    }
+}
+
+/// Starts a program: what it says, and what it is told. It is ended and waited for when both are gone.
+pub fn start(mut command: Command, name: &'static str, pace: &Arc<Pace>, screen: &Screen) -> io::Result<(Said, Told)> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(input), Some(output), Some(errors)) = (input, output, errors) else {
+        return Err(io::Error::other("a started program has no pipes"));
+    };
+    let last = Arc::new(Mutex::new(VecDeque::new()));
+    let (shared, screen) = (Arc::clone(&last), screen.clone());
+    let listener = std::thread::Builder::new().name("stderr".into()).spawn(move || listen(errors, &shared, &screen))?;
+    let running = Running { child, listener: Some(listener), last, name, status: None };
+    let running = Arc::new(Mutex::new(running));
+    let said = Said { output: Paced::new(output, pace), running: Arc::clone(&running) };
+    Ok((said, Told { input: Some(Paced::new(input, pace)), running }))
+}
+
+/// Shows what the program has to say, and keeps the last of it.
+fn listen(errors: ChildStderr, last: &Mutex<VecDeque<String>>, screen: &Screen) {
+    let mut errors = BufReader::new(errors);
+    let mut line = Vec::new();
+    while errors.by_ref().take(MOST_LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+        let text = ctdl_dump::record::printable(line.trim_ascii_end());
+        screen.say(&text);
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == LINES_TOLD {
+            last.pop_front();
+        }
+        last.push_back(text);
+        line.clear();
+    }
+}
+
+struct Running {
+    child: Child,
+    listener: Option<JoinHandle<()>>,
+    last: Arc<Mutex<VecDeque<String>>>,
+    name: &'static str,
+    status: Option<ExitStatus>,
+}
+
+impl Running {
+    /// How it has ended, in words, if it did not end well.
+    fn failure(&mut self) -> Option<String> {
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while self.status.is_none() && Instant::now() < deadline {
+            self.status = self.child.try_wait().ok()?;
+            if self.status.is_none() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let status = self.status.filter(|status| !status.success())?;
+        self.finish_listening();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let said: Vec<&str> = last.iter().map(String::as_str).collect();
+        let said = if said.is_empty() { "it said nothing".into() } else { said.join("; ") };
+        Some(format!("{} ended ({status}): {said}", self.name))
+    }
+
+    fn finish_listening(&mut self) {
+        if let Some(listener) = self.listener.take_if(|listener| listener.is_finished() || self.status.is_some()) {
+            let _ = listener.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.status.is_none() && !matches!(self.child.try_wait(), Ok(Some(_))) {
+            // It has been told that nobody listens any more; whoever hangs all the same is ended.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// What a program says.
+pub struct Said {
+    output: Paced<ChildStdout>,
+    running: Arc<Mutex<Running>>,
+}
+
+impl Read for Said {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.output.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            ended(&self.running)?;
+        }
+        Ok(count)
+    }
+}
+
+/// What a program is told.
+pub struct Told {
+    input: Option<Paced<ChildStdin>>,
+    running: Arc<Mutex<Running>>,
+}
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(input) = &mut self.input else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        match input.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ended(&self.running)?;
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.input.as_mut().map_or(Ok(()), Paced::flush)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // The end of its input is what makes the program end by itself.
+        self.input = None;
+    }
+}
+
+/// An error that says how the program ended, if it has failed.
+fn ended(running: &Mutex<Running>) -> io::Result<()> {
+    let failure = running.lock().unwrap_or_else(PoisonError::into_inner).failure();
+    failure.map_or(Ok(()), |failure| Err(io::Error::other(failure)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_the_shell_of_the_other_machine() {
+        let command = remote_command("ctdl-dump", Some("/srv/it's; rm -rf $HOME"));
+        assert_eq!(command, r"ctdl-dump serve --stdio --quiet -- '/srv/it'\''s; rm -rf $HOME'");
+    }
+
+    #[test]
+    fn ssh_gets_no_option_from_a_peer() {
+        let peer = "ssh://me@old:22/site".parse().unwrap();
+        let (command, _) = command_for(&peer, "sudo ctdl-dump").unwrap();
+        let arguments: Vec<&str> = command.get_args().map(|argument| argument.to_str().unwrap()).collect();
+        assert_eq!(arguments, ["-l", "me", "-p", "22", "--", "old", "sudo ctdl-dump serve --stdio --quiet -- '/site'"]);
+    }
+}

@@ -1,0 +1,4 @@
+//! `serve` as a process, and peers that come to it.
+
+mod local;
+mod server;
