@@ -87,10 +87,33 @@ impl LogHistory {
 /// # Errors
 /// If the directory itself can't be read.
 pub fn read_history(data: &Path) -> std::io::Result<LogHistory> {
+    read_newest(data, usize::MAX)
+}
+
+/// As [`read_history`], but of the newest log files only: of so many as normal recovery needs. A site whose logs are never removed has
+/// thousands of them.
+///
+/// # Errors
+/// If the directory itself can't be read.
+pub fn read_recent_history(data: &Path) -> std::io::Result<LogHistory> {
+    let mut most_files = 1;
+    loop {
+        let history = read_newest(data, most_files)?;
+        let is_enough = history.checkpoint.is_some_and(|checkpoint| checkpoint.ckp_lsn.file >= history.whole_from);
+        if is_enough || history.files.len() < most_files {
+            return Ok(history);
+        }
+        most_files = most_files.saturating_mul(2);
+    }
+}
+
+fn read_newest(data: &Path, most_files: usize) -> std::io::Result<LogHistory> {
     let mut looks_left = 5;
     loop {
         let mut walk = Walk::default();
-        let state = walk.read_all(&log_files(data)?);
+        let files = log_files(data)?;
+        let newest = files.get(files.len().saturating_sub(most_files)..).unwrap_or_default();
+        let state = walk.read_all(newest);
         looks_left -= 1;
         if !walk.vanished || looks_left == 0 {
             return Ok(walk.finish(state));

@@ -29,7 +29,7 @@ pub use error::SettledError;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub(crate) use log_end::log_number;
 pub use log_end::{log_files, read_log_end};
-pub use log_history::{LogHistory, ServerStart, StartedAfter, checkpoint_since, read_history};
+pub use log_history::{LogHistory, ServerStart, StartedAfter, checkpoint_since, read_history, read_recent_history};
 pub use log_record::Checkpoint;
 pub use log_state::LogState;
 pub(crate) use lsn::is_table_name;

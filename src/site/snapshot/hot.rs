@@ -7,7 +7,7 @@ use super::held_logs::{HeldLogs, while_holding};
 use super::logs::{CopiedLogs, copy_held};
 use super::tables::{CopiedTables, Source, copy_tables};
 use crate::monitor::Monitor;
-use crate::site::settled::{LogState, Lsn, checkpoint_since, read_history, read_log_end};
+use crate::site::settled::{LogState, Lsn, checkpoint_since, read_log_end, read_recent_history};
 
 /// A copy of tables and logs that recovery makes whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct HotCopy {
 /// if the log doesn't show from where on it is needed; and those of [`copy_tables`] and [`copy_logs`](super::copy_logs).
 pub fn hot_copy(data: &Path, into: &Path, monitor: &dyn Monitor) -> Result<HotCopy, SnapshotError> {
     let unreadable = |reason: String| SnapshotError::LogUnreadable { data: data.to_owned(), reason };
-    let history = read_history(data).map_err(|error| SnapshotError::source(data, error))?;
+    let history = read_recent_history(data).map_err(|error| SnapshotError::source(data, error))?;
     match history.state {
         LogState::None => return Err(unreadable("there is no log".to_owned())),
         LogState::Unreadable { reason, .. } => return Err(unreadable(reason)),

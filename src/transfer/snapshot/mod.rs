@@ -120,7 +120,7 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
 
 /// Why tables of a settled site may be torn all the same, if its logs still tell.
 pub fn why_torn(site: &Path) -> Option<String> {
-    let history = history(&data_directory(site).ok()?).ok()?;
+    let history = settled::read_history(&data_directory(site).ok()?).ok()?;
     let start = history.starts.iter().rev().find(|start| start.after == StartedAfter::Unclean)?;
     Some(format!(
         "the server was killed once and then started again at {} of the log without recovery, which release 980 never does: from then on its tables lacked what only the log had",
@@ -129,7 +129,7 @@ pub fn why_torn(site: &Path) -> Option<String> {
 }
 
 fn history(data: &Path) -> Result<LogHistory, Failure> {
-    settled::read_history(data).map_err(|error| source(data, error))
+    settled::read_recent_history(data).map_err(|error| source(data, error))
 }
 
 fn source(path: &Path, source: std::io::Error) -> Failure {

@@ -104,8 +104,9 @@ impl Visit<'_> {
     /// Tables and logs while the server is stopped by a signal; the files after it goes on.
     fn frozen(&mut self, into: &Path) -> Result<Copied, Failure> {
         let monitor = self.bench.monitor;
-        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
+        // Logs are looked through while the server works: a checkpoint that comes meanwhile only makes fewer of them needed.
         let from = super::history(&self.server.data)?.needed_from();
+        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
         copy_tables(&self.server.data, into, Source::Still, monitor)?;
         copy_logs(&self.server.data, into, from, monitor)?;
         lease.release()?;

@@ -277,3 +277,15 @@ proptest! {
         holds_together(&site)?;
     }
 }
+
+#[test]
+fn a_recent_history_has_no_more_files_than_recovery_needs_and_says_the_same() {
+    let site = several_files();
+    let all = history(&site);
+    let recent = read_recent_history(&site.data()).unwrap();
+    assert_eq!((recent.checkpoint, recent.end, &recent.state), (all.checkpoint, all.end, &all.state));
+    assert_eq!(recent.needed_from(), all.needed_from());
+    let fewest = all.files.iter().filter(|number| **number >= all.needed_from()).count();
+    assert!((fewest..2 * fewest).contains(&recent.files.len()), "{:?} of {:?}", recent.files, all.files);
+    assert_eq!(read_recent_history(&Site::new().data()).unwrap(), history(&Site::new()));
+}
