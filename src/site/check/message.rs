@@ -47,6 +47,40 @@ pub(super) struct Verdicts<'f> {
     pub torn: &'f [u8],
     pub found: &'f mut Collector,
     pub drafts: Vec<Draft>,
+    /// Messages that no room lists, though rooms did, and how many rooms; the first of them.
+    unlisted: Vec<(i64, i64)>,
+    unlisted_count: u64,
+    /// Whether a list names numbers of which nothing else is known.
+    lists_are_wrong: bool,
+}
+
+impl<'f> Verdicts<'f> {
+    pub fn new(torn: &'f [u8], found: &'f mut Collector) -> Verdicts<'f> {
+        Verdicts { torn, found, drafts: Vec::new(), unlisted: Vec::new(), unlisted_count: 0, lists_are_wrong: false }
+    }
+
+    fn damage(&mut self, draft: Draft) {
+        if self.drafts.len() < MOST_DRAFTS {
+            self.drafts.push(draft);
+        } else {
+            self.found.more(1);
+        }
+    }
+
+    /// Says of the messages that no room lists whether that is normal. A server that lives on after a crash without recovery
+    /// (release 980) takes any bytes for a list, keeps the true numbers that happen to be in it and forgets the others.
+    pub fn end(&mut self) {
+        if !self.lists_are_wrong {
+            self.found.normal("messages that no room lists", self.unlisted_count);
+            return;
+        }
+        let unlisted = std::mem::take(&mut self.unlisted);
+        self.found.more(self.unlisted_count - unlisted.len() as u64);
+        for (message, rooms) in unlisted {
+            let text = format!("no room lists it any more, and {rooms} did; lists of messages are wrong");
+            self.damage(Draft { message, table: table::LISTS, text, rooms: Vec::new(), more_rooms: 0 });
+        }
+    }
 }
 
 impl Group {
@@ -113,6 +147,7 @@ impl Group {
             (false, None) => "",
         };
         if is_listed {
+            verdicts.lists_are_wrong |= left.is_empty();
             self.damage(verdicts, table::MESSAGES, &format!("there is no such message{left}"));
         } else if self.is_big && self.refcount != Some(0) || is_torn(table::MESSAGES) && (self.is_big || was_listed) {
             self.damage(verdicts, table::MESSAGES, &format!("its entry is missing{left}"));
@@ -160,26 +195,29 @@ impl Group {
                 );
             }
         }
-        let unlisted = u64::from(!is_listed);
-        match is_cut_short {
-            true => verdicts.found.normal("messages whose storing was cut short, and that no room lists", 1),
-            false => verdicts.found.normal("messages that no room lists", unlisted),
+        match self.refcount {
+            _ if is_cut_short => {
+                verdicts.found.normal("messages whose storing was cut short, and that no room lists", 1);
+            }
+            Some(rooms @ 1..) if !is_listed && !is_torn(table::LISTS) => {
+                verdicts.unlisted_count += 1;
+                if verdicts.unlisted.len() < MOST_DRAFTS {
+                    verdicts.unlisted.push((self.number, rooms));
+                }
+            }
+            _ => verdicts.found.normal("messages that no room lists", u64::from(!is_listed)),
         }
         verdicts.found.normal("entries of the EUID index that are behind", self.stale_euids);
     }
 
     fn damage(&self, verdicts: &mut Verdicts<'_>, table: u8, text: &str) {
-        if verdicts.drafts.len() < MOST_DRAFTS {
-            verdicts.drafts.push(Draft {
-                message: self.number,
-                table,
-                text: text.to_owned(),
-                rooms: self.first_rooms.clone(),
-                more_rooms: self.rooms - self.first_rooms.len() as u64,
-            });
-        } else {
-            verdicts.found.more(1);
-        }
+        verdicts.damage(Draft {
+            message: self.number,
+            table,
+            text: text.to_owned(),
+            rooms: self.first_rooms.clone(),
+            more_rooms: self.rooms - self.first_rooms.len() as u64,
+        });
     }
 }
 

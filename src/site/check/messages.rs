@@ -116,7 +116,7 @@ pub(super) fn check(
     monitor: &dyn Monitor,
     found: &mut Collector,
 ) -> Result<(), CheckError> {
-    let mut verdicts = Verdicts { torn, found, drafts: Vec::new() };
+    let mut verdicts = Verdicts::new(torn, found);
     let mut group = Group::default();
     while let Some((number, order, payload)) = facts.next()? {
         if number != group.number {
@@ -128,6 +128,7 @@ pub(super) fn check(
         group.take(order, payload);
     }
     group.end(&mut verdicts);
+    verdicts.end();
     let Verdicts { found, drafts, .. } = verdicts;
     let names = room_names(tables, &drafts, monitor)?;
     for draft in drafts {

@@ -223,6 +223,24 @@ fn rests_of_cut_stores_and_deletions_are_normal() {
 }
 
 #[test]
+fn messages_that_no_room_lists_are_normal_unless_lists_hold_what_is_no_message() {
+    let spoilt = Spoilt::new("small");
+    let forgotten = aide_room(&spoilt)[0];
+    spoilt.edit(4, |pairs| _ = pairs.get_mut(&long(2)[..]).unwrap().drain(..8));
+    let findings = spoilt.findings();
+    assert!(findings.is_whole(), "{findings}");
+    assert!(findings.to_string().contains("normal: messages that no room lists: 1\n"), "{findings}");
+    spoilt.edit(4, |pairs| pairs.get_mut(&long(2)[..]).unwrap().extend(long(1 << 40)));
+    assert_eq!(
+        spoilt.damage(),
+        [
+            format!("message {forgotten}: no room lists it any more, and 1 did; lists of messages are wrong"),
+            format!("message {}: there is no such message (listed in room aide)", 1i64 << 40),
+        ]
+    );
+}
+
+#[test]
 fn much_damage_is_counted_after_the_first_ten_thousand() {
     let spoilt = Spoilt::new("fresh");
     spoilt.edit(4, |pairs| {
