@@ -106,6 +106,25 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// The same text without the file, for whoever names it otherwise.
+    pub fn without_path(&self) -> String {
+        let text = self.to_string();
+        let path = match self {
+            TableError::Open { path, .. }
+            | TableError::NotAFile { path }
+            | TableError::Read { path, .. }
+            | TableError::ZeroLength { path }
+            | TableError::NotABtree { path, .. }
+            | TableError::Version { path, .. }
+            | TableError::Feature { path, .. }
+            | TableError::Size { path, .. }
+            | TableError::Damaged { path, .. }
+            | TableError::ValueTooLong { path, .. } => path,
+            TableError::Interrupted => return text,
+        };
+        text.strip_prefix(&format!("{}: ", path.display())).map_or(text.clone(), str::to_owned)
+    }
+
     /// Whether the file is there and readable, but not whole or no table that is read; not whether a disk or a permission is the trouble.
     pub fn is_damage(&self) -> bool {
         !matches!(self, TableError::Open { .. } | TableError::Read { .. } | TableError::Interrupted)

@@ -179,6 +179,6 @@ fn rising(list: &[u8], word_bytes: usize, order: ByteOrder) -> &[u8] {
 fn why(error: TableError) -> String {
     match error {
         TableError::Damaged { page, damage, .. } => format!("its value can't be read at page {page}: {damage}"),
-        error => format!("its value can't be read: {error}"),
+        error => format!("its value can't be read: {}", error.without_path()),
     }
 }

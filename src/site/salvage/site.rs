@@ -62,7 +62,7 @@ pub fn salvage_site(
     for (target, error) in &hopeless {
         write_empty(target, scratch, order.unwrap_or(ByteOrder::Little))?;
         let number = target.file_name().and_then(|name| name.to_str()).and_then(table_number).unwrap_or_default();
-        losses.add(number, Subject::Table(number), &format!("nothing can be had of it: {error}"));
+        losses.add(number, Subject::Table(number), &format!("nothing can be had of it: {}", error.without_path()));
     }
     let paths = whole_tables.iter().chain(&salvaged_tables).cloned();
     let tables = Tables::open_files(paths).map_err(|error| CheckError::from(Box::new(error)))?;

@@ -71,7 +71,8 @@ impl Work<'_> {
             self.losses.add(self.number, what, &why);
         } else if let Some(error) = self.torn.first_page() {
             let why = format!(
-                "its first page can't be used, so that pages which were given up may have been taken for good ones: {error}"
+                "its first page can't be used, so that pages which were given up may have been taken for good ones: {}",
+                error.without_path()
             );
             self.losses.add(self.number, what, &why);
         }

@@ -74,7 +74,7 @@ impl<'t> SalvageItems<'t> {
         if let Err(error) = self.load(page) {
             let why = match error {
                 TableError::Read { source, .. } => source.to_string(),
-                other => other.to_string(),
+                other => other.without_path(),
             };
             self.losses.add(page, Trouble::Unread(why));
             return;
@@ -239,7 +239,7 @@ fn no_leaf(table: &Table, target: u32, lsn: Lsn) -> Option<Trouble> {
 fn damage_of(error: TableError) -> String {
     match error {
         TableError::Damaged { damage, .. } => damage.to_string(),
-        other => other.to_string(),
+        other => other.without_path(),
     }
 }
 
