@@ -86,6 +86,11 @@ impl Failure {
         Failure { class, error: error.into() }
     }
 
+    /// The place's own error, if it is of this type.
+    pub fn cause<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+
     /// The user interrupted the work.
     pub fn interrupted() -> Self {
         Failure::new(Class::Interrupted, "interrupted")

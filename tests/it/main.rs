@@ -3,6 +3,7 @@
 
 mod archive;
 mod cli;
+mod cli_pull;
 mod cli_screen;
 mod cli_trouble;
 mod fixtures;

@@ -91,6 +91,15 @@ impl<W: Write> Writer<W> {
         self.output.bytes()
     }
 
+    /// Writes the frames that are complete, for a copy that failed but can go on with what is there.
+    ///
+    /// # Errors
+    /// When the output refuses them; what is there is a beginning all the same.
+    pub fn write_beginning(&mut self) -> Result<(), WriteError> {
+        self.state = State::Failed;
+        self.output.drain()
+    }
+
     /// Gives the output back, for its owner to sync, rename or throw away.
     pub fn into_output(self) -> W {
         self.output.into_writer()

@@ -44,11 +44,17 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
-    /// Writes everything that is under way, the digest and the seek table.
-    pub fn finish(&mut self) -> Result<(), WriteError> {
+    /// Writes everything that is under way.
+    pub fn drain(&mut self) -> Result<(), WriteError> {
         while self.pool.len() > 0 {
             self.write_oldest()?;
         }
+        self.writer.flush().map_err(|source| WriteError::Io { bytes: self.bytes, source })
+    }
+
+    /// Writes everything that is under way, the digest and the seek table.
+    pub fn finish(&mut self) -> Result<(), WriteError> {
+        self.drain()?;
         let digest = self.hasher.finalize().into();
         self.sizes.push(tail::digest_sizes());
         self.write(&tail::digest_frame(&digest))?;

@@ -9,10 +9,10 @@ mod json;
 mod mail;
 mod paced;
 mod partial;
-#[expect(dead_code, unused_imports, reason = "pull and push connect to peers")]
 mod peer;
 mod place;
 mod screen;
+mod spool;
 mod state;
 mod stream;
 mod summary;
@@ -55,6 +55,7 @@ fn main() -> std::process::ExitCode {
         Command::List(args) => command::list::run(args, &context),
         Command::Diff(args) => command::diff::run(args, &context),
         Command::Extract(args) => command::extract::run(args, &context),
+        Command::Pull(args) => command::pull::run(args, &context),
         Command::Serve(args) => command::serve::run(args, &context),
         Command::RecoverCopy(args) => command::recover_copy::run(args),
         Command::Guard(args) => Ok(command::guard::run(args)),

@@ -26,19 +26,8 @@ pub struct Partial {
 impl Partial {
     /// Makes `TARGET.partial`, for its owner only. What a killed export left is replaced.
     pub fn create(target: &Path, replaces: bool) -> Result<Partial> {
-        match std::fs::symlink_metadata(target) {
-            Ok(found) if !found.is_file() => {
-                bail!("{} is no regular file; give another name, or redirect standard output to it", target.display())
-            }
-            Ok(_) if !replaces => bail!(
-                "{} exists; give another name, or --force to replace it once the new archive is complete",
-                target.display()
-            ),
-            _ => {}
-        }
-        let mut name = target.as_os_str().to_owned();
-        name.push(".partial");
-        let path = PathBuf::from(name);
+        check_target(target, replaces)?;
+        let path = beside(target, ".partial");
         let what = || format!("{} can't be made", path.display());
         remove_leftover(&path)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).with_context(what)?;
@@ -59,6 +48,11 @@ impl Partial {
         self.is_complete = true;
         let what = || format!("{} is complete but may not be safe on the disk yet", self.target.display());
         File::open(parent_of(&self.target)).and_then(|directory| directory.sync_all()).with_context(what)
+    }
+
+    /// Leaves the file as it is, for a later run to go on with.
+    pub fn keep(mut self) {
+        self.is_complete = true;
     }
 
     /// Whether the name still stands for the file that was made: two that replace a leftover at the same time could take each other's.
@@ -97,6 +91,27 @@ impl Drop for Partial {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Fails if there is something under this name that can't or must not be replaced.
+pub fn check_target(target: &Path, replaces: bool) -> Result<()> {
+    match std::fs::symlink_metadata(target) {
+        Ok(found) if !found.is_file() => {
+            bail!("{} is no regular file; give another name, or redirect standard output to it", target.display())
+        }
+        Ok(_) if !replaces => bail!(
+            "{} exists; give another name, or --force to replace it once the new archive is complete",
+            target.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The path with something behind its name.
+pub fn beside(target: &Path, suffix: &str) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Removes what a killed export left under this name; anything else that has it is left alone.

@@ -253,9 +253,11 @@ impl<R: Read, W: Write> Client<R, W> {
     }
 
     fn send(&mut self, command: &Command, counted: &[u8]) -> Result<(), WireError> {
-        self.output.line(&command.encode())?;
-        self.output.counted(counted)?;
-        self.output.flush()
+        let line = command.encode();
+        let sent =
+            self.output.line(&line).and_then(|()| self.output.counted(counted)).and_then(|()| self.output.flush());
+        // A server that takes nothing any more may have said why.
+        sent.map_err(|error| if self.asked.is_empty() { self.last_words().unwrap_or(error) } else { error })
     }
 
     fn reply(&mut self, at_work: &mut dyn FnMut(&str)) -> Result<Reply, WireError> {

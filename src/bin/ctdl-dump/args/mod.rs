@@ -3,6 +3,7 @@
 mod copying;
 mod hidden;
 mod looking;
+mod pulling;
 mod serving;
 mod wait;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
+pub use pulling::Pull;
 pub use serving::{PeerOptions, Serve};
 
 use crate::exit_code::ExitCode;
@@ -75,6 +77,8 @@ pub enum Command {
     Diff(Diff),
     /// Take single messages, files or a room's messages out of an archive
     Extract(Extract),
+    /// Collect a site or an archive from another machine
+    Pull(Pull),
     /// Give a site or an archive to peers that ask for it
     Serve(Serve),
     /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it

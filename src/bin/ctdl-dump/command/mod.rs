@@ -7,6 +7,7 @@ pub mod guard;
 pub mod import;
 pub mod info;
 pub mod list;
+pub mod pull;
 pub mod recover_copy;
 pub mod serve;
 pub mod verify;

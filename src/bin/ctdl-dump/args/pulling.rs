@@ -1,0 +1,51 @@
+//! What can be typed after `pull`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::PeerOptions;
+use crate::peer::Peer;
+
+/// Collect a site or an archive from another machine.
+///
+/// PEER is ssh://[user@]host[:port][/path], which runs `ctdl-dump serve --stdio /path` there; unix:/path, the socket of a `ctdl-dump serve
+/// --socket`; or cmd:COMMAND, a command for the shell that does what ssh would.
+///
+/// A connection that is cut is made again and goes on where it was cut. If that doesn't help, what has arrived is kept beside FILE, and the same command
+/// goes on with it.
+///
+/// With --have only what has changed since OLD comes over the wire.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ctdl-dump pull ssh://old.example.org -o site.ctz
+  ctdl-dump pull ssh://root@old.example.org/backup/site.ctz -o tuesday.ctz --have monday.ctz
+  ctdl-dump pull unix:/run/ctdl-dump.socket -o site.ctz")]
+pub struct Pull {
+    /// Where to pull from
+    #[arg(value_name = "PEER")]
+    pub peer: Peer,
+    /// Write to FILE; it appears when it is complete
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Replace FILE if it exists, once the new archive is complete
+    #[arg(long)]
+    pub force: bool,
+    /// An archive of an earlier time: what is the same there is taken from it
+    #[arg(long, value_name = "OLD", value_hint = ValueHint::FilePath)]
+    pub have: Option<PathBuf>,
+    #[command(flatten)]
+    pub connection: PeerOptions,
+    /// Keep attachments in base64, as they stand in the messages
+    #[arg(long)]
+    pub no_fold: bool,
+    /// Level of the zstd compression of FILE
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub level: i32,
+    /// Threads that compress FILE; it is the same for any number [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Print the summary as a line of JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,199 @@
+//! `pull`: an archive of what a peer serves.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use ctdl_dump::archive::{Options, RandomReader, Reader, Writer};
+use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
+use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::transfer::pull::{Continued, Merged, Plan, complete_records};
+use ctdl_dump::transfer::{Summary, copy};
+use ctdl_dump::wire::{Info, Receiver, Scope, SnapshotId, Steady, WireError};
+
+use super::Context;
+use crate::args::Pull;
+use crate::exit_code::ExitCode;
+use crate::peer::PeerConnector;
+use crate::place::parent_of;
+use crate::spool::Spool;
+use crate::stream::Stream;
+use crate::{json, screen, summary};
+
+/// So often the peer may take another snapshot before we have all of one.
+const MOST_SNAPSHOTS: u32 = 3;
+
+/// What a transfer that has come to its end leaves.
+struct Done {
+    summary: Summary,
+    archive_bytes: u64,
+    /// Records that were here, and records that came.
+    taken: Option<(u64, u64)>,
+}
+
+/// Pulls from a peer.
+pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
+    let begun = Instant::now();
+    let mut have = args.have.as_deref().map(open_archive).transpose()?;
+    let mut spool = Spool::open(&args.output, args.force, &args.peer)?;
+    let mut wanted = spool.beginning().map(|(id, _)| id).filter(|_| have.is_none());
+    let (mut bytes_came, mut snapshots) = (0, 0);
+    let done = loop {
+        let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
+        let name = connector.peer().to_string();
+        let mut steady = Steady::new(connector, wanted);
+        let result = transfer(&mut steady, &mut spool, have.as_ref(), args, context);
+        bytes_came += steady.bytes().0;
+        let error = match result {
+            Ok(done) => {
+                // All has come; how the peer takes the goodbye doesn't matter.
+                let _ = steady.quit();
+                break done;
+            }
+            Err(error) => error,
+        };
+        snapshots += 1;
+        let is_gone = matches!(cause(&error), Some(WireError::SnapshotGone));
+        if !is_gone || snapshots > MOST_SNAPSHOTS {
+            end_early(spool, &error, context)?;
+            // Who could not be reached was named.
+            let is_named = matches!(cause(&error), Some(WireError::Unreachable { .. }));
+            return Err(if is_named { error } else { error.context(name) });
+        }
+        context.screen.warning("the peer has another snapshot by now; what has arrived is kept, and only the difference to the new one comes");
+        spool.keep()?;
+        spool = Spool::open(&args.output, args.force, &args.peer)?;
+        wanted = None;
+        if args.have.is_none() {
+            have = complete(&spool, args, context)?;
+        }
+    };
+    spool.complete()?;
+    report(&done, bytes_came, begun, args, context)
+}
+
+/// Pulls one snapshot.
+fn transfer(
+    steady: &mut Steady<PeerConnector>,
+    spool: &mut Spool,
+    have: Option<&RandomReader>,
+    args: &Pull,
+    context: &Context,
+) -> Result<Done> {
+    context.screen.task("pull");
+    let info = steady.attempt(|client| client.info()).map_err(Failure::from)?;
+    let snapshot = steady.snapshot();
+    if let Some(id) = snapshot {
+        spool.note_snapshot(id)?;
+    }
+    if let Some(have) = have {
+        let plan = Plan::make(steady, have)?;
+        if !plan.keeps_nothing() {
+            let mut merged = Merged::new(steady, have, plan, info);
+            let (summary, archive_bytes) = write(&mut merged, spool, args, context)?;
+            return Ok(Done { summary, archive_bytes, taken: Some(merged.taken()) });
+        }
+    }
+    let beginning = beginning(spool, snapshot, &info, context);
+    let mut peer = steady.records(Scope::All, Receiver::all(Scope::All), info.site);
+    peer.set_total_bytes(info.total.body_bytes);
+    let mut source = Continued::new(beginning, peer);
+    let (summary, archive_bytes) = write(&mut source, spool, args, context)?;
+    Ok(Done { summary, archive_bytes, taken: None })
+}
+
+/// What an earlier run has got of the same snapshot. Whatever is not right about it, it is no loss to get it anew.
+fn beginning(
+    spool: &Spool,
+    snapshot: Option<SnapshotId>,
+    info: &Info,
+    context: &Context,
+) -> Option<Box<Reader<Stream>>> {
+    let (id, path) = spool.beginning()?;
+    let file = Stream::new(File::open(path).ok()?, &context.interrupt).ok()?;
+    let reader = Reader::new(file, context.threads(None)).ok()?;
+    (Some(id) == snapshot && *reader.site() == info.site).then(|| Box::new(reader))
+}
+
+fn write(source: &mut dyn Source, spool: &Spool, args: &Pull, context: &Context) -> Result<(Summary, u64)> {
+    let output = Stream::new(spool.file()?, &context.interrupt)?;
+    let options = Options { level: args.level, threads: context.threads(args.threads) };
+    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
+    let copied = if args.no_fold {
+        copy(source, &mut writer, &context.screen)
+    } else {
+        copy(&mut Folding::new(source), &mut writer, &context.screen)
+    };
+    let summary = copied.inspect_err(|_| {
+        // The error of the copy is the one to report; without the last frames there is only less to go on with.
+        let _ = writer.write_beginning();
+    })?;
+    let bytes = writer.bytes_written();
+    writer.into_output().into_inner().map_err(|error| error.into_error()).context("the archive")?;
+    Ok((summary, bytes))
+}
+
+/// Makes an archive that ends of the one that was cut short, so that it can be compared. It has no name.
+fn complete(spool: &Spool, args: &Pull, context: &Context) -> Result<Option<RandomReader>> {
+    let Some((_, path)) = spool.beginning() else { return Ok(None) };
+    context.screen.task("look at what is here");
+    let file = tempfile::tempfile_in(parent_of(&args.output)).context("a scratch file beside the archive")?;
+    let options = Options { level: 1, threads: context.threads(args.threads) };
+    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
+    let open = || {
+        let file = File::open(&path).map_err(|error| Failure::new(Class::Failed, error))?;
+        Ok(Reader::new(file, context.threads(None))?)
+    };
+    match complete_records(open, &mut writer, &context.screen) {
+        Ok(0) => return Ok(None),
+        // It is no archive, as far as it goes.
+        Err(failure) if failure.class == Class::Damaged => return Ok(None),
+        other => other.map(|_| ())?,
+    }
+    writer.into_output().into_inner().map_err(|error| error.into_error()).context("a scratch file")?;
+    Ok(Some(RandomReader::open(file).map_err(Failure::from)?))
+}
+
+fn open_archive(path: &Path) -> Result<RandomReader> {
+    let file = File::open(path).with_context(|| format!("{} can't be opened", path.display()))?;
+    RandomReader::open(file).map_err(Failure::from).with_context(|| path.display().to_string())
+}
+
+/// Keeps what has come, unless it is wrong.
+fn end_early(spool: Spool, error: &anyhow::Error, context: &Context) -> Result<()> {
+    let is_wrong = matches!(cause(error), Some(WireError::Disagreement { .. } | WireError::Digest { .. }));
+    if is_wrong {
+        return spool.discard();
+    }
+    if spool.keep()? {
+        context.screen.say("what has arrived is kept: the same command goes on with it");
+    }
+    Ok(())
+}
+
+fn cause(error: &anyhow::Error) -> Option<&WireError> {
+    error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.cause())
+}
+
+fn report(done: &Done, bytes_came: u64, begun: Instant, args: &Pull, context: &Context) -> Result<ExitCode> {
+    context.screen.clear();
+    context.screen.summary(&done.summary);
+    if let Some((here, came)) = done.taken {
+        context.screen.say(format_args!("{here} records were here, {came} came from the peer"));
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let came = screen::bytes(bytes_came as f64);
+    let archive = screen::bytes(done.archive_bytes as f64);
+    context.screen.say(format_args!("{came} came over the wire; archive of {archive} in {seconds:.1} s"));
+    if args.json {
+        let mut line = json::summary(&done.summary);
+        line["archive_bytes"] = done.archive_bytes.into();
+        line["wire_bytes"] = bytes_came.into();
+        let mut output = context.data()?;
+        output.line(line)?;
+        output.flush()?;
+    }
+    Ok(summary::report_left_out(&done.summary, &context.screen))
+}

@@ -1,0 +1,208 @@
+//! `pull` from a server in another process.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::unpack_site;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
+
+fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    arguments.iter().for_each(|argument| {
+        command.arg(argument);
+    });
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn assert_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", said(output));
+}
+
+fn same(first: &Path, second: &Path) {
+    let compared = run(&[&"diff", &first, &second]);
+    assert_eq!((compared.status.code(), compared.stdout.len()), (Some(0), 0), "{}", said(&compared));
+}
+
+fn export(site: &Path, archive: &Path) {
+    assert_code(&run(&[&"export", &"--site", &site, &"-o", &archive]), 0);
+}
+
+/// A peer that is a script: it serves what `archive` holds, and only the first `limit` bytes of what it would say.
+struct Script {
+    work: TempDir,
+}
+
+impl Script {
+    fn new(archive: &Path) -> Script {
+        let script = Script { work: tempfile::tempdir().unwrap() };
+        script.set("archive", archive.to_str().unwrap());
+        script.set("limit", "999999999");
+        let text = format!(
+            "cd '{}'\n'{PROGRAM}' serve --stdio \"$(cat archive)\" | stdbuf -o0 head -c \"$(cat limit)\"\n",
+            script.work.path().display()
+        );
+        script.set("script", &text);
+        script
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        std::fs::write(self.work.path().join(name), value).unwrap();
+    }
+
+    fn peer(&self) -> String {
+        format!("cmd:sh '{}'", self.work.path().join("script").display())
+    }
+}
+
+/// `serve --socket`, until it is dropped.
+struct Listening(Child);
+
+impl Listening {
+    fn to(socket: &Path, archive: &Path) -> Listening {
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--socket"]).args([socket, archive]);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("listening at "), "{line}");
+        Listening(child)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_pull_equals_the_export_that_is_served() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (exported, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"));
+    export(site.path(), &exported);
+    let output = run(&[&"pull", &Script::new(&exported).peer(), &"-o", &pulled, &"--json"]);
+    assert_code(&output, 0);
+    // The same records, written the same way.
+    assert!(std::fs::read(&exported).unwrap() == std::fs::read(&pulled).unwrap());
+    assert_eq!(pulled.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(line["wire_bytes"].as_u64() > line["body_bytes"].as_u64(), "{line}");
+    let names: Vec<_> = work.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_pull_over_a_socket_equals_its_archive() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (archive, socket, pulled) = (work.path().join("a.ctz"), work.path().join("s"), work.path().join("b.ctz"));
+    export(site.path(), &archive);
+    let listening = Listening::to(&socket, &archive);
+    assert_code(&run(&[&"pull", &format!("unix:{}", socket.display()), &"-o", &pulled]), 0);
+    same(&archive, &pulled);
+    drop(listening);
+}
+
+#[test]
+fn a_pull_that_was_cut_goes_on_when_it_is_run_again() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (exported, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"));
+    let mut large = vec![0; 24 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut large);
+    std::fs::write(site.path().join("files/library/larger.dat"), large).unwrap();
+    export(site.path(), &exported);
+    let script = Script::new(&exported);
+    let attempt = |limit: &str| {
+        script.set("limit", limit);
+        run(&[&"pull", &script.peer(), &"-o", &pulled, &"--retries", &"0", &"--json", &"--threads", &"1"])
+    };
+    for limit in ["20000000", "5000000"] {
+        let cut = attempt(limit);
+        assert_code(&cut, 6);
+        assert!(said(&cut).contains("the same command goes on with it"), "{}", said(&cut));
+        assert!(!pulled.exists());
+    }
+    // Somebody else's beginning is left alone.
+    let other = run(&[&"pull", &"cmd:true", &"-o", &pulled]);
+    assert_code(&other, 1);
+    assert!(said(&other).contains("was left by a pull from"), "{}", said(&other));
+    let whole = attempt("999999999");
+    assert_code(&whole, 0);
+    assert!(std::fs::read(&exported).unwrap() == std::fs::read(&pulled).unwrap());
+    let line: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
+    let (came, all) = (line["wire_bytes"].as_u64().unwrap(), line["body_bytes"].as_u64().unwrap());
+    assert!(came < all / 2, "{came} of {all} bytes came over the wire");
+    let names: Vec<_> = work.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn connections_that_are_cut_are_made_again_by_themselves() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (exported, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"));
+    export(site.path(), &exported);
+    let script = Script::new(&exported);
+    script.set("limit", "7000000");
+    let output = run(&[&"pull", &script.peer(), &"-o", &pulled]);
+    assert_code(&output, 0);
+    assert!(said(&output).contains("attempt 1 of "), "{}", said(&output));
+    assert!(std::fs::read(&exported).unwrap() == std::fs::read(&pulled).unwrap());
+}
+
+#[test]
+fn only_the_difference_comes_if_something_is_here() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (monday, tuesday, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"), work.path().join("c.ctz"));
+    export(site.path(), &monday);
+    std::fs::write(site.path().join("messages/hello"), "another hello").unwrap();
+    export(site.path(), &tuesday);
+    let script = Script::new(&tuesday);
+    let output = run(&[&"pull", &script.peer(), &"-o", &pulled, &"--have", &monday, &"--json"]);
+    assert_code(&output, 0);
+    same(&tuesday, &pulled);
+    assert!(said(&output).contains(", 1 came from the peer"), "{}", said(&output));
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(line["wire_bytes"].as_u64().unwrap() < 40_000, "{line}");
+
+    // The snapshot of the first attempt is gone at the second one: what had come serves as what is here.
+    let other = work.path().join("d.ctz");
+    script.set("archive", monday.to_str().unwrap());
+    script.set("limit", "7000000");
+    let arguments: [&dyn AsRef<OsStr>; 6] = [&"pull", &script.peer(), &"-o", &other, &"--retries", &"0"];
+    assert_code(&run(&arguments), 6);
+    script.set("archive", tuesday.to_str().unwrap());
+    script.set("limit", "999999999");
+    let output = run(&arguments);
+    assert_code(&output, 0);
+    assert!(said(&output).contains("another snapshot by now"), "{}", said(&output));
+    assert!(said(&output).contains(" came from the peer"), "{}", said(&output));
+    same(&tuesday, &other);
+}
+
+#[test]
+fn what_is_no_peer_or_no_server_is_said_with_the_right_exit_code() {
+    let work = tempfile::tempdir().unwrap();
+    let output = work.path().join("a.ctz");
+    assert_code(&run(&[&"pull", &"old.example.org", &"-o", &output]), 2);
+    for (peer, problem) in [
+        ("cmd:echo Welcome to Debian", "there is no ctdl-dump at the other end"),
+        ("cmd:true", "closed the connection"),
+        ("cmd:printf '200 ctdl-dump wire 1||x\\n200 1|\\n200 what\\n'; cat >/dev/null", "where"),
+        ("unix:/nonexistent/socket", "No such file"),
+    ] {
+        let failed = run(&[&"pull", &peer, &"-o", &output]);
+        assert_code(&failed, 6);
+        assert!(said(&failed).contains(problem) && said(&failed).contains(peer), "{}", said(&failed));
+    }
+    assert_eq!(work.path().read_dir().unwrap().count(), 0);
+}
