@@ -25,6 +25,7 @@ pub use error::SnapshotFailure;
 use crate::endpoint::Failure;
 use crate::live::Original;
 use crate::monitor::Monitor;
+use crate::site::check::{CheckError, references};
 use crate::site::settled::{self, LogHistory, StartedAfter, Verdict};
 use crate::site::snapshot::Scratch;
 use crate::site::{OwnSetting, Parts, ReadSiteError, Site, data_directory};
@@ -111,15 +112,27 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
         verdict if verdict.is_settled() && request.salvage => {
             torn::take(request, &data, "stopped and settled", state.log.to_string(), monitor)
         }
-        _ => {
-            let parts = Parts { setting: request.own_setting(), ..Parts::in_place(request.site)? };
-            Ok(Taken { site: Site::of(parts)?, scratch: None })
-        }
+        _ => in_place(request, &data, monitor),
     }
 }
 
+/// Reads a site where it is. One that limps on after a crash may have whole tables that don't fit each other.
+fn in_place(request: &Request, data: &Path, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+    let parts = Parts { setting: request.own_setting(), ..Parts::in_place(request.site)? };
+    if let Some(why) = why_torn(request.site) {
+        monitor.warning(&why);
+        match references(data, request.scratch, monitor) {
+            Ok(findings) => settle::warn_of(&findings, monitor),
+            Err(CheckError::Interrupted) => return Err(Failure::interrupted()),
+            // The walk of the export comes to the same place, and says what can be done.
+            Err(_) => {}
+        }
+    }
+    Ok(Taken { site: Site::of(parts)?, scratch: None })
+}
+
 /// Why tables of a settled site may be torn all the same, if its logs still tell.
-pub fn why_torn(site: &Path) -> Option<String> {
+fn why_torn(site: &Path) -> Option<String> {
     let history = settled::read_history(&data_directory(site).ok()?).ok()?;
     let start = history.starts.iter().rev().find(|start| start.after == StartedAfter::Unclean)?;
     Some(format!(

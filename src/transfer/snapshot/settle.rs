@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Request, SnapshotFailure, Taken, source};
 use crate::endpoint::{Class, Failure};
 use crate::monitor::Monitor;
-use crate::site::check::{references, walk_tables};
+use crate::site::check::{Findings, references, walk_tables};
 use crate::site::inventory::Inventory;
 use crate::site::recovery::{self, Kind};
 use crate::site::salvage::salvage_site;
@@ -183,8 +183,8 @@ impl<'a> Workbench<'a> {
     pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
         let findings = references(&settled.data, self.scratch.path(), self.monitor)?;
         // A salvage has made losses of them.
-        for finding in findings.damage.iter().filter(|_| settled.losses.is_empty()) {
-            self.monitor.warning(&finding.to_string());
+        if settled.losses.is_empty() {
+            warn_of(&findings, self.monitor);
         }
         let site = Site::of(Parts {
             root: self.request.site.to_owned(),
@@ -220,6 +220,20 @@ impl Monitor for Renaming<'_, '_> {
     }
     fn is_interrupted(&self) -> bool {
         self.bench.monitor.is_interrupted()
+    }
+}
+
+/// So many findings are named; a person who wants all of them salvages the site.
+const MOST_WARNINGS: usize = 20;
+
+/// Warns of what does not belong together. It is carried as it is.
+pub(super) fn warn_of(findings: &Findings, monitor: &dyn Monitor) {
+    for finding in findings.damage.iter().take(MOST_WARNINGS) {
+        monitor.warning(&finding.to_string());
+    }
+    let rest = findings.damage.len().saturating_sub(MOST_WARNINGS) as u64 + findings.more;
+    if rest > 0 {
+        monitor.warning(&format!("{rest} more of that kind; an export with --salvage names all of them"));
     }
 }
 

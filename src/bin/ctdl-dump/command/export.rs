@@ -11,7 +11,7 @@ use ctdl_dump::endpoint::{Class, Failure, Folding};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::inventory::Why;
 use ctdl_dump::site::{ReadOptions, Site};
-use ctdl_dump::transfer::snapshot::{self, Way};
+use ctdl_dump::transfer::snapshot::Way;
 use ctdl_dump::transfer::{Summary, copy};
 
 use super::Context;
@@ -101,14 +101,13 @@ fn is_missed(site: &Site) -> bool {
     site.inventory().left_out.iter().any(|left_out| !left_out.why.is_expected() && left_out.why != Why::Upload)
 }
 
-/// A torn table says where it is torn; why, and what to do now, is known here.
+/// A torn table says where it is torn; what to do now is known here.
 fn advised(failure: Failure, args: &Export) -> Failure {
     if failure.class != Class::Damaged || args.salvage {
         return failure;
     }
-    let why = snapshot::why_torn(&args.site).map(|why| format!("; {why}")).unwrap_or_default();
     let advice = "run the export again with --salvage to take what can be had, with a list of what is lost";
-    Failure::new(Class::Damaged, format!("{failure}{why}; {advice}"))
+    Failure::new(Class::Damaged, format!("{failure}; {advice}"))
 }
 
 fn check_output(args: &Export, context: &Context) -> Result<()> {
