@@ -66,6 +66,17 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
         })
     }
 
+    /// Whether the oldest result that was not yet given can be had without waiting.
+    pub fn is_ready(&mut self) -> bool {
+        let Some(oldest) = self.results.front_mut() else { return false };
+        if let Slot::UnderWay(receiver) = oldest
+            && let Ok(result) = receiver.try_recv()
+        {
+            *oldest = Slot::Ready(result);
+        }
+        matches!(oldest, Slot::Ready(_))
+    }
+
     /// How many results were not yet given.
     pub fn len(&self) -> usize {
         self.results.len()
@@ -105,9 +116,12 @@ mod tests {
                     results.push(pool.pop().unwrap().unwrap());
                 }
             }
-            while let Some(result) = pool.pop() {
-                results.push(result.unwrap());
+            while pool.len() > 0 {
+                if pool.is_ready() || pool.len() < 3 {
+                    results.push(pool.pop().unwrap().unwrap());
+                }
             }
+            assert!(pool.pop().is_none() && !pool.is_ready());
             assert_eq!(results, (0..100).map(|number| number * 2).collect::<Vec<_>>());
         }
     }

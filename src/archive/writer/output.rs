@@ -41,6 +41,10 @@ impl<W: Write> Output<W> {
             self.write_oldest()?;
         }
         self.pool.push((content, self.level));
+        // Where frames come slowly, whoever is killed leaves all but the last.
+        while self.pool.is_ready() {
+            self.write_oldest()?;
+        }
         Ok(())
     }
 

@@ -120,7 +120,8 @@ fn beginning(
 fn write(source: &mut dyn Source, spool: &Spool, args: &Pull, context: &Context) -> Result<(Summary, u64)> {
     let output = Stream::new(spool.file()?, &context.interrupt)?;
     let options = Options { level: args.level, threads: context.threads(args.threads) };
-    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
+    // A frame goes to the file as it is, so that a killed pull leaves all that it has.
+    let mut writer = Writer::new(BufWriter::with_capacity(1 << 16, output), options);
     let copied = if args.no_fold {
         copy(source, &mut writer, &context.screen)
     } else {
