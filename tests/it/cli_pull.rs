@@ -206,3 +206,49 @@ fn what_is_no_peer_or_no_server_is_said_with_the_right_exit_code() {
     }
     assert_eq!(work.path().read_dir().unwrap().count(), 0);
 }
+
+#[test]
+fn a_pulled_site_is_the_same_and_the_next_pull_brings_only_what_has_changed() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (monday, tuesday) = (work.path().join("monday.ctz"), work.path().join("tuesday.ctz"));
+    export(site.path(), &monday);
+    std::fs::write(site.path().join("messages/hello"), "Good morning\n").unwrap();
+    export(site.path(), &tuesday);
+    let (script, new) = (Script::new(&monday), work.path().join("new"));
+    let wire_bytes = |arguments: &[&dyn AsRef<OsStr>]| {
+        let pulled = run(arguments);
+        assert_code(&pulled, 0);
+        let said = said(&pulled);
+        let line = said.lines().find(|line| line.contains("came over the wire")).expect("what came").to_owned();
+        assert!(said.contains("is complete, read back and in place"), "{said}");
+        line
+    };
+    let first = wire_bytes(&[&"pull", &script.peer(), &"--site", &new]);
+    assert!(first.contains("MiB came"), "{first}");
+    same(&monday, &new);
+    script.set("archive", tuesday.to_str().unwrap());
+    let refused = run(&[&"pull", &script.peer(), &"--site", &new]);
+    assert_code(&refused, 1);
+    assert!(said(&refused).contains("--replace"), "{}", said(&refused));
+    let second = wire_bytes(&[&"pull", &script.peer(), &"--site", &new, &"--replace"]);
+    assert!(second.contains("KiB came"), "{second}");
+    same(&tuesday, &new);
+}
+
+#[test]
+fn a_pull_that_fails_leaves_the_site_alone() {
+    let (fresh, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    export(unpack_site("small").path(), &archive);
+    let script = Script::new(&archive);
+    script.set("limit", "100000");
+    let before = crate::support::listing(fresh.path());
+    let pulled = run(&[&"pull", &script.peer(), &"--site", &fresh.path(), &"--retries", &"0"]);
+    assert_code(&pulled, 6);
+    assert_eq!(before, crate::support::listing(fresh.path()));
+    for left in ["partial", "partial.from"] {
+        let left = format!("{}.ctdl-dump-pulled.ctz.{left}", fresh.path().display());
+        assert!(Path::new(&left).exists(), "{left}");
+        std::fs::remove_file(left).unwrap();
+    }
+}

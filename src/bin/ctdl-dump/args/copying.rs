@@ -71,7 +71,7 @@ pub struct Export {
 /// step. Until then nothing of the old site is touched; afterwards it is kept under a dated name. The server must be stopped.
 ///
 /// A site that has been used is refused unless --replace is given. Fresh is what a server makes at its first start.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   ctdl-dump import site.ctz
   ctdl-dump import site.ctz --site /srv/citadel --replace

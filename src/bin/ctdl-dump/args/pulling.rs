@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 
 use super::PeerOptions;
 use crate::peer::Peer;
@@ -16,23 +16,34 @@ use crate::peer::Peer;
 /// goes on with it.
 ///
 /// With --have only what has changed since OLD comes over the wire.
-#[derive(Debug, Args)]
+///
+/// With --site the archive becomes a site, as `import` makes one. It is kept beside the site, as DIR.ctdl-dump-pulled.ctz, and the next pull to
+/// the same place transfers only what has changed since.
+#[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   ctdl-dump pull ssh://old.example.org -o site.ctz
   ctdl-dump pull ssh://root@old.example.org/backup/site.ctz -o tuesday.ctz --have monday.ctz
+  ctdl-dump pull ssh://old.example.org --site /srv/citadel
   ctdl-dump pull unix:/run/ctdl-dump.socket -o site.ctz")]
+#[command(group = ArgGroup::new("target").required(true).args(["output", "site"]))]
 pub struct Pull {
     /// Where to pull from
     #[arg(value_name = "PEER")]
     pub peer: Peer,
     /// Write to FILE; it appears when it is complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: PathBuf,
+    pub output: Option<PathBuf>,
+    /// Make a site of it in DIR, whose server must be stopped
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub site: Option<PathBuf>,
+    /// Replace a site that has been used; it is kept under a dated name
+    #[arg(long, requires = "site")]
+    pub replace: bool,
     /// Replace FILE if it exists, once the new archive is complete
-    #[arg(long)]
+    #[arg(long, requires = "output")]
     pub force: bool,
     /// An archive of an earlier time: what is the same there is taken from it
-    #[arg(long, value_name = "OLD", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "OLD", requires = "output", value_hint = ValueHint::FilePath)]
     pub have: Option<PathBuf>,
     #[command(flatten)]
     pub connection: PeerOptions,

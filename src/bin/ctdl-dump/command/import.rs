@@ -60,6 +60,16 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     Ok(summary::report_left_out(&summary, &context.screen))
 }
 
+/// Refuses, before anything is transferred, what an import into this place would refuse.
+pub fn check_target(site: &Path, replace: bool, context: &Context) -> Result<()> {
+    for recovered in install::recover(site).map_err(Failure::from)? {
+        context.screen.say(&recovered);
+    }
+    let options = TargetOptions { replace, tables: &freshness, force_parts: false };
+    Target::open(site, &options).map_err(Failure::from)?;
+    Ok(())
+}
+
 /// What tells the archive from any other, also in the eyes of the next run; nothing does for a stream.
 fn name_of(archive: &Path) -> Option<String> {
     let (path, found) = (archive.canonicalize().ok()?, std::fs::metadata(archive).ok()?);

@@ -13,15 +13,19 @@ use ctdl_dump::transfer::pull::{Continued, Merged, Plan, complete_records};
 use ctdl_dump::transfer::{Summary, copy};
 use ctdl_dump::wire::{Info, Receiver, Scope, SnapshotId, Steady, WireError};
 
-use super::Context;
-use crate::args::Pull;
+use super::{Context, import};
+use crate::args::{Import, Pull};
+use crate::error::usage;
 use crate::exit_code::ExitCode;
+use crate::partial::beside;
 use crate::peer::PeerConnector;
 use crate::place::parent_of;
 use crate::spool::Spool;
 use crate::stream::Stream;
 use crate::{json, screen, summary};
 
+/// What follows the name of a site in the name of the archive that was pulled for it.
+const PULLED: &str = ".ctdl-dump-pulled.ctz";
 /// So often the peer may take another snapshot before we have all of one.
 const MOST_SNAPSHOTS: u32 = 3;
 
@@ -33,11 +37,42 @@ struct Done {
     taken: Option<(u64, u64)>,
 }
 
-/// Pulls from a peer.
+/// Pulls from a peer, into an archive or a site.
 pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
+    match (&args.output, &args.site) {
+        (Some(output), _) => pull(args, output, context),
+        (None, Some(site)) => pull_site(args, site, context),
+        (None, None) => usage!("where to? give -o FILE or --site DIR"),
+    }
+}
+
+/// Pulls into an archive beside the site, which stays there for the next time, and imports that.
+fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
+    import::check_target(site, args.replace, context)?;
+    let kept = beside(&std::path::absolute(site).context("the site")?, PULLED);
+    let have = kept.exists().then(|| kept.clone());
+    let pulling = Pull { have, force: true, json: false, ..args.clone() };
+    // What was left out on the other side is told once more by the import.
+    pull(&pulling, &kept, context)?;
+    let importing = Import {
+        archive: kept.clone(),
+        site: site.to_owned(),
+        replace: args.replace,
+        json: args.json,
+        ..Import::default()
+    };
+    let code = import::run(&importing, context)?;
+    context.screen.say(format_args!(
+        "{} stays here, so that the next pull transfers only what has changed; it holds every password of the site",
+        kept.display()
+    ));
+    Ok(code)
+}
+
+fn pull(args: &Pull, output: &Path, context: &Context) -> Result<ExitCode> {
     let begun = Instant::now();
     let mut have = args.have.as_deref().map(open_archive).transpose()?;
-    let mut spool = Spool::open(&args.output, args.force, &args.peer)?;
+    let mut spool = Spool::open(output, args.force, &args.peer)?;
     let mut wanted = spool.beginning().map(|(id, _)| id).filter(|_| have.is_none());
     let (mut bytes_came, mut snapshots) = (0, 0);
     let done = loop {
@@ -64,10 +99,10 @@ pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
         }
         context.screen.warning("the peer has another snapshot by now; what has arrived is kept, and only the difference to the new one comes");
         spool.keep()?;
-        spool = Spool::open(&args.output, args.force, &args.peer)?;
+        spool = Spool::open(output, args.force, &args.peer)?;
         wanted = None;
         if args.have.is_none() {
-            have = complete(&spool, args, context)?;
+            have = complete(&spool, output, args, context)?;
         }
     };
     spool.complete()?;
@@ -137,10 +172,10 @@ fn write(source: &mut dyn Source, spool: &Spool, args: &Pull, context: &Context)
 }
 
 /// Makes an archive that ends of the one that was cut short, so that it can be compared. It has no name.
-fn complete(spool: &Spool, args: &Pull, context: &Context) -> Result<Option<RandomReader>> {
+fn complete(spool: &Spool, output: &Path, args: &Pull, context: &Context) -> Result<Option<RandomReader>> {
     let Some((_, path)) = spool.beginning() else { return Ok(None) };
     context.screen.task("look at what is here");
-    let file = tempfile::tempfile_in(parent_of(&args.output)).context("a scratch file beside the archive")?;
+    let file = tempfile::tempfile_in(parent_of(output)).context("a scratch file beside the archive")?;
     let options = Options { level: 1, threads: context.threads(args.threads) };
     let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
     let open = || {
