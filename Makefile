@@ -11,7 +11,7 @@ help:
 	@echo "make demo    build ctdl-dump, and see a real site become one file, be verified, and become a site again"
 	@echo "make test    everything: format, lints, licences, unit and whole-path tests, the second reader, doc tests"
 	@echo "make check   format, lints and licences only"
-	@echo "make bench   measure export and import against tar and zstd, on a synthetic site"
+	@echo "make bench   measure against tar, zstd, restic, borg and db5.3_dump on synthetic sites, and make docs/speed.md again"
 	@echo "make setup   only what the others need: a few Debian packages, and a Python environment under target/"
 
 setup:

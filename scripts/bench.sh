@@ -1,11 +1,24 @@
 #!/usr/bin/env bash
-# Measures a release build on a synthetic site. Run by `make bench`; MESSAGES=100000 makes the site larger.
+# Measures a release build on four synthetic sites and makes docs/speed.md again. Run by `make bench`; SCALE=5 makes the sites five times as large,
+# ROUNDS=5 measures more often. restic, borg and b3sum are measured where they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/ctdl-dump-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
+scale=${SCALE:-1}
 
 cargo build --release --locked --bins --examples
-"$CARGO_TARGET_DIR/release/examples/generate-site" "$work/site" --messages "${MESSAGES:-20000}"
-python3 benches/compare.py --program "$CARGO_TARGET_DIR/release/ctdl-dump" --site "$work/site" "$@"
+measure() {
+    local name=$1
+    shift
+    "$CARGO_TARGET_DIR/release/examples/generate-site" "$work/$name" "$@"
+    python3 benches/compare.py --program "$CARGO_TARGET_DIR/release/ctdl-dump" --site "$work/$name" --name "$name" --rounds "${ROUNDS:-3}"
+    rm -rf "${work:?}/$name"
+}
+
+measure text --messages $((40000 * scale)) --attachments 0
+measure attachments --messages $((12000 * scale)) --attachments 0.19 --packed 0.875
+measure small --messages $((200000 * scale)) --users 1000 --attachments 0 --longest-text 250
+measure big --messages 100 --attachments 0 --big 200000000 --bigs 3
+python3 benches/page.py

@@ -9,6 +9,24 @@ use crate::words::Vocabulary;
 const LINE_CHARACTERS: usize = 76;
 const LINE_BYTES: usize = LINE_CHARACTERS / 4 * 3;
 
+/// What mails are made of.
+pub struct Plan {
+    /// Share of the mails that have an attachment, 0 to 1.
+    pub attachments: f64,
+    /// Share of the attachments that can't be compressed, 0 to 1.
+    pub packed: f64,
+    /// The longest text, in bytes.
+    pub longest_text: u32,
+}
+
+impl Plan {
+    /// The length of a text that is rather short or rather long.
+    fn text_bytes(&self, random: &mut Random, least: f64, most: f64) -> usize {
+        let most = most.min(self.longest_text.into());
+        random.size(least.min(most / 4.0), most)
+    }
+}
+
 /// A message body in one of Citadel's formats, and the words in it by rank.
 pub struct Text {
     pub format: u8,
@@ -18,17 +36,18 @@ pub struct Text {
 }
 
 /// A post in a room: Citadel's own format, a space at the beginning of a line begins a paragraph.
-pub fn post(random: &mut Random, vocabulary: &Vocabulary) -> Text {
+pub fn post(plan: &Plan, random: &mut Random, vocabulary: &Vocabulary) -> Text {
     let mut used = Vec::new();
-    let bytes = random.size(60.0, 6000.0);
+    let bytes = plan.text_bytes(random, 60.0, 6000.0);
     let body = vocabulary.text(random, bytes, "\n ", &mut used);
     Text { format: 0, content_type: "text/x-citadel-variformat", body, used }
 }
 
 /// A mail as it came over the wire: text alone, or text and an attachment.
-pub fn mail(random: &mut Random, vocabulary: &Vocabulary, has_attachment: bool) -> Text {
+pub fn mail(plan: &Plan, random: &mut Random, vocabulary: &Vocabulary) -> Text {
+    let has_attachment = random.share() < plan.attachments;
     let mut used = Vec::new();
-    let bytes = random.size(200.0, 20_000.0);
+    let bytes = plan.text_bytes(random, 200.0, 20_000.0);
     let text = vocabulary.text(random, bytes, "\r\n", &mut used);
     if !has_attachment {
         let body = format!("MIME-Version: 1.0\r\nContent-type: text/plain; charset=utf-8\r\n\r\n{text}");
@@ -36,7 +55,7 @@ pub fn mail(random: &mut Random, vocabulary: &Vocabulary, has_attachment: bool) 
     }
     let boundary = format!("=_{:016x}", random.next());
     let bytes = random.size(1_000.0, 500_000.0);
-    let (name, content) = if random.below(2) == 0 {
+    let (name, content) = if random.share() < plan.packed {
         ("picture.jpg", random.bytes(bytes))
     } else {
         ("table.csv", table(random, vocabulary, bytes).into_bytes())

@@ -3,7 +3,7 @@
 //!     cargo run --release --example generate-site -- DIR --messages 100000 --attachments 0.3
 //!
 //! Words have the frequencies of natural language (Zipf), so that it compresses as mail does; attachments are base64 of random data (as
-//! pictures and packed files are) and of tables of text, half and half. The same numbers give the same site, byte for byte, but for the
+//! pictures and packed files are) and of tables of text. The same numbers give the same site, byte for byte, but for the
 //! identity of the table files.
 
 mod mail;
@@ -32,9 +32,18 @@ struct Arguments {
     /// Share of the mails that have an attachment, 0 to 1.
     #[arg(long, default_value_t = 0.25)]
     attachments: f64,
-    /// Adds one message with a body of so many bytes.
+    /// Share of the attachments that can't be compressed, 0 to 1.
+    #[arg(long, default_value_t = 0.5)]
+    packed: f64,
+    /// The longest text of a message, in bytes.
+    #[arg(long, default_value_t = 20_000)]
+    longest_text: u32,
+    /// Adds a message with a body of so many bytes.
     #[arg(long)]
     big: Option<u32>,
+    /// How many of those.
+    #[arg(long, default_value_t = 1)]
+    bigs: u32,
     /// Another number makes another site.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -42,11 +51,15 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let Arguments { directory, messages, attachments, big, seed, .. } = arguments;
-    ensure!((0.0..=1.0).contains(&attachments), "--attachments is a share, from 0 to 1");
+    let Arguments { directory, messages, attachments, packed, longest_text, big, bigs, seed, .. } = arguments;
+    for (name, share) in [("--attachments", attachments), ("--packed", packed)] {
+        ensure!((0.0..=1.0).contains(&share), "{name} is a share, from 0 to 1");
+    }
     let users = arguments.users.unwrap_or(messages / 100).clamp(2, 1_000_000);
     std::fs::create_dir(&directory).with_context(|| format!("can't make {}", directory.display()))?;
-    let plan = site::Plan { messages, users, attachments, big, seed };
+    let mail = mail::Plan { attachments, packed, longest_text };
+    let big = big.into_iter().flat_map(|bytes| std::iter::repeat_n(bytes, bigs as usize)).collect();
+    let plan = site::Plan { messages, users, mail, big, seed };
     let bytes = plan.build(&directory)?;
     println!(
         "{}: {messages} messages of {users} users, {} MB of message bodies",

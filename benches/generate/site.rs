@@ -25,8 +25,9 @@ const PIECE_BYTES: usize = 1 << 20;
 pub struct Plan {
     pub messages: u32,
     pub users: u32,
-    pub attachments: f64,
-    pub big: Option<u32>,
+    pub mail: mail::Plan,
+    /// Lengths of big bodies, in bytes.
+    pub big: Vec<u32>,
     pub seed: u64,
 }
 
@@ -58,12 +59,12 @@ impl Plan {
         let tables = Tables::create(&directory.join("data"))?;
         let mut site = Site { tables, random, vocabulary, users, rooms, public, buckets: Vec::new(), body_bytes: 0 };
         for number in 1..=i64::from(self.messages) {
-            site.message(number, self.attachments)?;
+            site.message(number, &self.mail)?;
         }
         let mut last = i64::from(self.messages);
-        if let Some(bytes) = self.big {
+        for bytes in &self.big {
             last += 1;
-            site.big_message(last, bytes)?;
+            site.big_message(last, *bytes)?;
         }
         site.files(directory)?;
         site.rest(last)
@@ -71,17 +72,16 @@ impl Plan {
 }
 
 impl Site {
-    fn message(&mut self, number: i64, attachments: f64) -> anyhow::Result<()> {
+    fn message(&mut self, number: i64, plan: &mail::Plan) -> anyhow::Result<()> {
         let (from, to) = (self.random.below(self.users.len()), self.random.below(self.users.len()));
         let (text, rooms) = if self.random.below(10) < 3 {
             let room = self.random.below(self.public);
-            (mail::post(&mut self.random, &self.vocabulary), vec![room])
+            (mail::post(plan, &mut self.random, &self.vocabulary), vec![room])
         } else {
-            let has_attachment = self.random.share() < attachments;
             let mailbox = self.public + 3 * to;
             let sent = (self.random.below(10) == 0).then_some(self.public + 3 * from + 1);
             (
-                mail::mail(&mut self.random, &self.vocabulary, has_attachment),
+                mail::mail(plan, &mut self.random, &self.vocabulary),
                 [mailbox].into_iter().chain(sent).collect(),
             )
         };
