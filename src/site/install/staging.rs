@@ -91,6 +91,16 @@ impl Staging {
         &self.target
     }
 
+    /// Has the system begin to write to the disk what the staging holds, while the caller does something else, so that [`commit`](Staging::commit)
+    /// has less to wait for. What goes wrong with it shows there: each open descriptor of a file system is told of every error.
+    pub fn begin_sync(&self) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if let Ok(root) = open(&self.path, flags, Permissions::empty()) {
+            // Without a thread everything is left to `commit`.
+            let _ = std::thread::Builder::new().spawn(move || rustix::fs::syncfs(root));
+        }
+    }
+
     /// Removes the staging and says what went wrong with that, which a drop can't.
     ///
     /// # Errors

@@ -86,6 +86,9 @@ pub struct Import {
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long)]
     pub replace: bool,
+    /// Trust the disk: don't read back what was written before it is put into place, which is about a third of the work
+    #[arg(long)]
+    pub no_read_back: bool,
     /// Where temporary files go; else into the new site's own staging directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,

@@ -42,10 +42,14 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner).map_err(Failure::from)?;
     let summary = copy(&mut *reader, &mut sink, &context.screen)?;
     let (expected, notices) = sink.into_expected();
-    read_back(staging.path(), &scratch, expected, context)?;
+    staging.begin_sync();
+    if !args.no_read_back {
+        read_back(staging.path(), &scratch, expected, context)?;
+    }
     let installed = staging.commit().map_err(Failure::from)?;
     context.screen.clear();
-    context.screen.say(format_args!("{} is complete, read back and in place", installed.path.display()));
+    let checked = if args.no_read_back { "" } else { ", read back" };
+    context.screen.say(format_args!("{} is complete{checked} and in place", installed.path.display()));
     if let Some(previous) = &installed.previous {
         context.screen.say(format_args!("the previous site is kept in {}", previous.display()));
     }
