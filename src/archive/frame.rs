@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::compress_bound;
 
 use super::FRAME_BYTES;
 use super::error::{FrameProblem, ReadError};
@@ -23,30 +24,34 @@ pub struct Compressed {
     pub content_bytes: usize,
 }
 
-/// Compresses one frame. A context of its own makes the result depend on nothing but content and level.
-pub fn compress(content: &[u8], level: i32) -> io::Result<Vec<u8>> {
+/// Compresses one frame into `bytes`, whatever was there. A context of its own makes the result depend on nothing but content and level.
+pub fn compress(content: &[u8], level: i32, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut compressor = Compressor::new(level)?;
     compressor.include_checksum(true)?;
     compressor.include_contentsize(true)?;
-    compressor.compress(content)
+    bytes.clear();
+    bytes.reserve(compress_bound(content.len()));
+    compressor.compress_to_buffer(content, bytes).map(|_| ())
 }
 
-/// Unpacks one frame, and checks its checksum.
-pub fn decompress(frame: &Compressed) -> Result<Vec<u8>, FrameProblem> {
-    let unpacked =
-        Decompressor::new().and_then(|mut decompressor| decompressor.decompress(&frame.bytes, frame.content_bytes));
+/// Unpacks one frame into `content`, whatever was there, and checks its checksum.
+pub fn decompress(frame: &Compressed, content: &mut Vec<u8>) -> Result<(), FrameProblem> {
+    content.clear();
+    content.reserve(frame.content_bytes);
+    let unpacked = Decompressor::new().and_then(|mut zstd| zstd.decompress_to_buffer(&frame.bytes, content));
     match unpacked {
-        Ok(content) if content.len() == frame.content_bytes => Ok(content),
+        Ok(_) if content.len() == frame.content_bytes => Ok(()),
         Ok(_) => Err(FrameProblem::Zstd { message: "the frame unpacks to less than its header says".to_owned() }),
         Err(error) => Err(FrameProblem::Zstd { message: error.to_string() }),
     }
 }
 
-/// Reads the rest of a frame, whose magic number has been read, up to its end and not a byte further.
-pub fn read_frame<R: Read>(input: &mut Input<R>) -> Result<Compressed, ReadError> {
+/// Reads the rest of a frame, whose magic number has been read, up to its end and not a byte further. The memory of `bytes` is used for it.
+pub fn read_frame<R: Read>(input: &mut Input<R>, mut bytes: Vec<u8>) -> Result<Compressed, ReadError> {
     let offset = input.offset() - 4;
     let wrong = |problem| ReadError::Frame { offset, problem };
-    let mut bytes = ZSTD_MAGIC.to_le_bytes().to_vec();
+    bytes.clear();
+    bytes.extend_from_slice(&ZSTD_MAGIC.to_le_bytes());
     let [descriptor] = input.array(&mut bytes)?;
     let content_bytes = read_content_size(input, descriptor, &mut bytes)?;
     let has_checksum = descriptor & 4 != 0;
@@ -164,7 +169,13 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Compressed, ReadError> {
         let mut input = Input::new(bytes, 0);
         input.read(4, &mut Vec::new())?;
-        read_frame(&mut input)
+        read_frame(&mut input, Vec::new())
+    }
+
+    fn packed(content: &[u8], level: i32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        compress(content, level, &mut bytes).unwrap();
+        bytes
     }
 
     fn problem(bytes: &[u8]) -> FrameProblem {
@@ -183,25 +194,27 @@ mod tests {
         let text = b"the same again and again. ".repeat(80_000);
         for content in [b"x".as_slice(), &[0; 300], &[7; FRAME_BYTES], &noise, &text[..FRAME_BYTES / 2]] {
             for level in [1, 3, 9] {
-                let bytes = compress(content, level).unwrap();
+                let bytes = packed(content, level);
                 assert!(bytes.len() <= MAX_COMPRESSED_BYTES);
                 let with_more = [bytes.as_slice(), b"more"].concat();
                 let frame = read(&with_more).unwrap();
                 assert_eq!(frame.bytes, bytes);
-                assert_eq!(decompress(&frame).unwrap(), content);
+                let mut unpacked = b"something else".to_vec();
+                decompress(&frame, &mut unpacked).unwrap();
+                assert_eq!(unpacked, content);
             }
         }
     }
 
     #[test]
     fn a_frame_is_refused_that_is_cut_claims_too_much_or_lacks_what_the_format_demands() {
-        let bytes = compress(&[7; 100_000], 3).unwrap();
+        let bytes = packed(&[7; 100_000], 3);
         for end in 4..bytes.len() {
             assert!(matches!(read(&bytes[..end]), Err(ReadError::CutShort { bytes }) if bytes == end as u64));
         }
         assert!(matches!(problem(&zstd::bulk::compress(&[7; 100], 3).unwrap()), FrameProblem::Header { .. }));
-        assert!(matches!(problem(&compress(&[], 3).unwrap()), FrameProblem::ContentSize { bytes: 0, .. }));
-        assert!(matches!(problem(&compress(&vec![7; FRAME_BYTES + 1], 3).unwrap()), FrameProblem::ContentSize { .. }));
+        assert!(matches!(problem(&packed(&[], 3)), FrameProblem::ContentSize { bytes: 0, .. }));
+        assert!(matches!(problem(&packed(&vec![7; FRAME_BYTES + 1], 3)), FrameProblem::ContentSize { .. }));
         let mut huge = ZSTD_MAGIC.to_le_bytes().to_vec();
         huge.push(0xe4);
         huge.extend_from_slice(&u64::MAX.to_le_bytes());

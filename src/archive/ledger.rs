@@ -5,7 +5,7 @@ use crate::codec::block::BlockCutter;
 use crate::codec::manifest::{
     Count, EncodedSegment, Identity, IndexEncoder, IndexEntry, IndexSegment, Root, Segment, Storage,
 };
-use crate::codec::{Digest, SiteHasher};
+use crate::codec::{Digest, Hasher, SiteHasher};
 use crate::record::{Body, Header, Key, Kind};
 
 /// A group of manifest segments comes when so many blocks ended since the last one.
@@ -30,7 +30,7 @@ pub struct Ledger {
 struct OpenBlock {
     position: u64,
     bytes: u64,
-    hasher: blake3::Hasher,
+    hasher: Hasher,
     identities: Vec<Identity>,
     storages: Vec<Storage>,
 }
@@ -70,7 +70,7 @@ impl Ledger {
         self.block = Some(OpenBlock {
             position,
             bytes: 0,
-            hasher: blake3::Hasher::new(),
+            hasher: Hasher::default(),
             identities: Vec::new(),
             storages: Vec::new(),
         });
@@ -92,8 +92,11 @@ impl Ledger {
     /// Takes the next record, whose header stands at `offset` of the open block and has `header_bytes` bytes.
     pub fn begin_record(&mut self, header: &Header, offset: u64, header_bytes: u32) {
         if let Some(block) = &mut self.block {
-            // How long the body is in segments shows at its end.
+            // How long the body is in segments, and its digest, show at its end.
             block.storages.push(Storage { offset, header_bytes, body_bytes: 0 });
+            let length = header.body.as_ref().map(Body::length);
+            let (kind, key) = (header.kind, header.key.clone());
+            block.identities.push(Identity { kind, key, length, digest: Digest::default() });
         }
         match self.kinds.last_mut() {
             Some((kind, count)) if *kind == header.kind => {
@@ -105,15 +108,23 @@ impl Ledger {
         self.last = Some((header.kind, header.key.clone()));
     }
 
-    /// The record is complete, with so many bytes in segments.
-    pub fn end_record(&mut self, header: &Header, stored_bytes: u64, digest: &Digest) {
-        self.site.record(header.kind, digest);
+    /// Kind and key of the record that began last.
+    pub fn last(&self) -> Option<(Kind, &Key)> {
+        self.last.as_ref().map(|(kind, key)| (*kind, key))
+    }
+
+    /// The record that began last is complete, with so many bytes in segments.
+    pub fn end_record(&mut self, stored_bytes: u64, digest: &Digest) {
+        if let Some((kind, _)) = &self.last {
+            self.site.record(*kind, digest);
+        }
         if let Some(block) = &mut self.block {
             if let Some(storage) = block.storages.last_mut() {
                 storage.body_bytes = stored_bytes;
             }
-            let length = header.body.as_ref().map(Body::length);
-            block.identities.push(Identity { kind: header.kind, key: header.key.clone(), length, digest: *digest });
+            if let Some(identity) = block.identities.last_mut() {
+                identity.digest = *digest;
+            }
         }
     }
 
@@ -126,7 +137,7 @@ impl Ledger {
             identities: block.identities,
             storages: block.storages,
             block_bytes: block.bytes,
-            block_digest: block.hasher.finalize().into(),
+            block_digest: block.hasher.digest(),
         };
         self.group.push(ClosedBlock { kind, key, position: block.position, segment: segment.encode() });
     }

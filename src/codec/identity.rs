@@ -1,5 +1,6 @@
 //! The digests that say what a record is, whatever the way it is stored (`format-spec/record.md`, section 7).
 
+use super::Hasher;
 use super::cbor::Encoder;
 use super::header::{encode_fields, encode_key};
 use crate::record::{Body, Header};
@@ -14,13 +15,13 @@ const SITE_CONTEXT: &str = "ctdl-dump site digest v1";
 /// Computes the identity digest of one record after the other: over kind, key, fields, length of the body, and the body.
 #[derive(Clone, Debug)]
 pub struct RecordHasher {
-    hasher: blake3::Hasher,
+    hasher: Hasher,
     encoder: Encoder,
 }
 
 impl Default for RecordHasher {
     fn default() -> Self {
-        RecordHasher { hasher: blake3::Hasher::new_derive_key(RECORD_CONTEXT), encoder: Encoder::new() }
+        RecordHasher { hasher: Hasher::for_context(RECORD_CONTEXT), encoder: Encoder::new() }
     }
 }
 
@@ -51,7 +52,7 @@ impl RecordHasher {
 
     /// The digest of the record, whose body is complete.
     pub fn digest(&self) -> Digest {
-        self.hasher.finalize().into()
+        self.hasher.digest()
     }
 }
 

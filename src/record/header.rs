@@ -78,6 +78,9 @@ impl Residue {
 
     /// What must be done to `encoded` to get `actual`; empty if they are the same.
     pub fn between(encoded: &[u8], actual: &[u8]) -> Residue {
+        if encoded == actual {
+            return Residue::default();
+        }
         // Differences closer than this stand in one patch: a patch of its own costs about as much.
         const GAP: usize = 8;
         let mut patches: Vec<(u32, Vec<u8>)> = Vec::new();

@@ -91,12 +91,14 @@ impl FrameFile {
         if magic != ZSTD_MAGIC {
             return Err(wrong(FrameProblem::Magic { magic }));
         }
-        let frame = frame::read_frame(&mut input)?;
+        let frame = frame::read_frame(&mut input, Vec::new())?;
         if frame.bytes.len() != bytes.len() || frame.content_bytes != sizes.unpacked as usize {
             let problem = "it has other lengths than the seek table says".to_owned();
             return Err(wrong(FrameProblem::Cut { problem }));
         }
-        frame::decompress(&frame).map_err(wrong)
+        let mut content = Vec::new();
+        frame::decompress(&frame, &mut content).map_err(wrong)?;
+        Ok(content)
     }
 
     fn read(&self, offset: u64, count: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {

@@ -62,7 +62,7 @@ impl<R: Read> Reader<R> {
         record.given_bytes += out.len() as u64;
         if record.given_bytes == record.body_bytes {
             self.digest = self.hasher.digest();
-            self.ledger.end_record(&record.header, record.stored_bytes, &self.digest);
+            self.ledger.end_record(record.stored_bytes, &self.digest);
         } else {
             self.record = Some(record);
         }

@@ -14,17 +14,24 @@ pub struct Frame {
     pub offset: u64,
     /// What it holds.
     pub content: Vec<u8>,
+    /// How it stood in the file; kept for its memory.
+    packed: Vec<u8>,
 }
+
+/// Work for a thread: a frame, and memory for what it holds.
+type Job = (u64, Compressed, Vec<u8>);
 
 /// The frames of a file in their order.
 #[derive(Debug)]
 pub struct Frames<R> {
     scanner: Scanner<R>,
-    pool: Pool<(u64, Compressed), Result<Frame, ReadError>>,
+    pool: Pool<Job, Result<Frame, ReadError>>,
     most_ahead: usize,
     /// Grows to `most_ahead`, so that the first frame of a slow pipe is looked at before the next ones arrive.
     ahead: usize,
     ended: bool,
+    /// Frames that were used. A fresh piece of memory for each one would cost the system more time than unpacking costs.
+    spare: Vec<Frame>,
 }
 
 impl<R: Read> Frames<R> {
@@ -35,14 +42,17 @@ impl<R: Read> Frames<R> {
             most_ahead: threads + 2,
             ahead: 1,
             ended: false,
+            spare: Vec::new(),
         }
     }
 
-    /// The next frame; `None` when the whole file was found to be in order.
-    pub fn next(&mut self) -> Result<Option<Frame>, ReadError> {
+    /// The next frame; `None` when the whole file was found to be in order. `used` is the one before, or none.
+    pub fn next(&mut self, used: Frame) -> Result<Option<Frame>, ReadError> {
+        self.spare.push(used);
         while !self.ended && self.pool.len() < self.ahead {
-            match self.scanner.next() {
-                Ok(Some(frame)) => self.pool.push(frame),
+            let spare = self.spare.pop().unwrap_or_default();
+            match self.scanner.next(spare.packed) {
+                Ok(Some((offset, frame))) => self.pool.push((offset, frame, spare.content)),
                 Ok(None) => self.ended = true,
                 Err(error) => {
                     self.ended = true;
@@ -55,9 +65,9 @@ impl<R: Read> Frames<R> {
     }
 }
 
-fn unpack((offset, compressed): (u64, Compressed)) -> Result<Frame, ReadError> {
-    match frame::decompress(&compressed) {
-        Ok(content) => Ok(Frame { offset, content }),
+fn unpack((offset, compressed, mut content): Job) -> Result<Frame, ReadError> {
+    match frame::decompress(&compressed, &mut content) {
+        Ok(()) => Ok(Frame { offset, content, packed: compressed.bytes }),
         Err(problem) => Err(ReadError::Frame { offset, problem }),
     }
 }

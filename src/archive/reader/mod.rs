@@ -234,7 +234,7 @@ impl<R: Read> Reader<R> {
         self.record = OpenRecord::new(&header);
         if self.record.is_none() {
             self.digest = self.hasher.digest();
-            self.ledger.end_record(&header, 0, &self.digest);
+            self.ledger.end_record(0, &self.digest);
             return Ok(header);
         }
         self.member.is_closed = true;

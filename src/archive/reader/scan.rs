@@ -1,6 +1,6 @@
 //! The file as a row of zstd frames, and what must follow the last of them.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use super::super::error::{FrameProblem, ReadError};
 use super::super::frame::{self, Compressed, Input, ZSTD_MAGIC};
@@ -8,21 +8,26 @@ use super::super::tail::{self, DIGEST_MAGIC, Sizes};
 use crate::codec::Digest;
 use crate::codec::identity::hex;
 
+/// Bytes that one read asks for. Frames are read block by block, each block behind three bytes that tell how long it is.
+const READ_BYTES: usize = 256 << 10;
+
 /// Finds one frame after the other.
 #[derive(Debug)]
 pub struct Scanner<R> {
-    input: Input<R>,
+    input: Input<BufReader<R>>,
     hasher: blake3::Hasher,
     sizes: Vec<Sizes>,
 }
 
 impl<R: Read> Scanner<R> {
     pub fn new(reader: R) -> Self {
-        Scanner { input: Input::new(reader, 0), hasher: blake3::Hasher::new(), sizes: Vec::new() }
+        let input = Input::new(BufReader::with_capacity(READ_BYTES, reader), 0);
+        Scanner { input, hasher: blake3::Hasher::new(), sizes: Vec::new() }
     }
 
     /// The next frame and where it begins in the file. `None` after the last one, when digest and seek table are right and the input has ended.
-    pub fn next(&mut self) -> Result<Option<(u64, Compressed)>, ReadError> {
+    /// The memory of `spare` is used for it.
+    pub fn next(&mut self, spare: Vec<u8>) -> Result<Option<(u64, Compressed)>, ReadError> {
         let offset = self.input.offset();
         let mut magic = Vec::new();
         self.input.read_up_to(4, &mut magic)?;
@@ -35,7 +40,7 @@ impl<R: Read> Scanner<R> {
         };
         let problem = match u32::from_le_bytes(magic) {
             ZSTD_MAGIC => {
-                let frame = frame::read_frame(&mut self.input)?;
+                let frame = frame::read_frame(&mut self.input, spare)?;
                 self.hasher.update(&frame.bytes);
                 // Neither is longer than a frame of 2 MiB can be.
                 let (compressed, unpacked) = (frame.bytes.len() as u32, frame.content_bytes as u32);

@@ -147,7 +147,7 @@ impl<R: Read> Stream<R> {
 
     /// Fails unless the archive ends here, with digest and seek table in order.
     pub fn end(&mut self) -> Result<(), ReadError> {
-        match self.frames.next()? {
+        match self.frames.next(Frame::default())? {
             None => Ok(()),
             Some(frame) => Err(ReadError::Frame {
                 offset: frame.offset,
@@ -189,12 +189,9 @@ impl<R: Read> Stream<R> {
         }
         self.frame_tar_offset += self.frame.content.len() as u64;
         self.used = 0;
-        match self.frames.next()? {
+        match self.frames.next(std::mem::take(&mut self.frame))? {
             Some(frame) => self.frame = frame,
-            None => {
-                self.frame.content.clear();
-                return Err(self.manifest_error("the archive ends behind it, without its final manifest"));
-            }
+            None => return Err(self.manifest_error("the archive ends behind it, without its final manifest")),
         }
         Ok(())
     }

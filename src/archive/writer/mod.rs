@@ -46,7 +46,8 @@ pub struct Writer<W> {
     stem: String,
     /// Bytes of the stream since the frame of `site.cbor`.
     position: u64,
-    record: Option<OpenRecord>,
+    /// The body of the record that is not complete.
+    body: Option<OpenBody>,
     encoder: Encoder,
     site_info_digest: Digest,
     manifest_segments: u64,
@@ -61,12 +62,6 @@ enum State {
     Failed,
 }
 
-#[derive(Debug)]
-struct OpenRecord {
-    header: Header,
-    body: OpenBody,
-}
-
 impl<W: Write> Writer<W> {
     /// An archive that will be written to `output`.
     pub fn new(output: W, options: Options) -> Self {
@@ -78,7 +73,7 @@ impl<W: Write> Writer<W> {
             member: Vec::new(),
             stem: String::new(),
             position: 0,
-            record: None,
+            body: None,
             encoder: Encoder::new(),
             site_info_digest: Digest::default(),
             manifest_segments: 0,
@@ -133,7 +128,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn begin_record(&mut self, header: &Header) -> Result<(), WriteError> {
-        if self.record.is_some() {
+        if self.body.is_some() {
             return Err(WriteError::WrongOrder { call: "record" });
         }
         schema::check(header).map_err(CodecError::from)?;
@@ -169,7 +164,7 @@ impl<W: Write> Writer<W> {
         if body.is_in_segments() {
             self.end_member()?;
         }
-        self.record = Some(OpenRecord { header: header.clone(), body });
+        self.body = Some(body);
         Ok(())
     }
 
@@ -179,29 +174,29 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_segment(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        let Some(mut record) = self.record.take() else {
+        let Some(mut body) = self.body.take() else {
             return Err(WriteError::WrongOrder { call: "segment" });
         };
-        let number = record.body.next_segment();
-        record.body.take(bytes).map_err(|problem| body_error(&record.header, problem))?;
+        let number = body.next_segment();
+        body.take(bytes).map_err(|problem| self.body_error(problem))?;
         self.put(&member::header(&name::segment(&self.stem, number), bytes.len()))?;
         self.put(bytes)?;
         self.put(&[0; TAR_BLOCK_BYTES][..member::padding_bytes(bytes.len())])?;
-        self.record = Some(record);
+        self.body = Some(body);
         Ok(())
     }
 
     fn complete_record(&mut self, digest: &Digest) -> Result<(), WriteError> {
-        let Some(record) = self.record.take() else {
+        let Some(body) = self.body.take() else {
             return Err(WriteError::WrongOrder { call: "end_record" });
         };
-        record.body.finish().map_err(|problem| body_error(&record.header, problem))?;
-        self.ledger.end_record(&record.header, record.body.stored_bytes(), digest);
+        body.finish().map_err(|problem| self.body_error(problem))?;
+        self.ledger.end_record(body.stored_bytes(), digest);
         Ok(())
     }
 
     fn write_end(&mut self, end: &End) -> Result<(), WriteError> {
-        if self.record.is_some() {
+        if self.body.is_some() {
             return Err(WriteError::WrongOrder { call: "finish" });
         }
         self.end_member()?;
@@ -223,6 +218,14 @@ impl<W: Write> Writer<W> {
         self.output.finish()?;
         self.state = State::Finished;
         Ok(())
+    }
+
+    /// What is wrong with the body of the present record.
+    fn body_error(&self, problem: String) -> WriteError {
+        match self.ledger.last() {
+            Some((kind, key)) => WriteError::Body { kind, key: key.to_string(), problem },
+            None => WriteError::WrongOrder { call: "segment" },
+        }
     }
 
     /// Writes the manifest segments of the blocks that ended since the last group.
@@ -268,7 +271,7 @@ impl<W: Write> Writer<W> {
         self.position += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.frame.capacity() == 0 {
-                self.frame.reserve_exact(FRAME_BYTES);
+                self.frame = self.output.buffer();
             }
             let (now, later) = bytes.split_at(bytes.len().min(FRAME_BYTES - self.frame.len()));
             self.frame.extend_from_slice(now);
@@ -305,8 +308,4 @@ impl<W: Write> Sink for Writer<W> {
 
 fn too_long(what: &'static str, bytes: usize, limit: usize) -> WriteError {
     WriteError::Codec(CodecError::TooLong { what, bytes, limit })
-}
-
-fn body_error(header: &Header, problem: String) -> WriteError {
-    WriteError::Body { kind: header.kind, key: header.key.to_string(), problem }
 }

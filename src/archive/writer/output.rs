@@ -2,13 +2,22 @@
 
 use std::io::{self, Write};
 
+use super::super::FRAME_BYTES;
 use super::super::error::WriteError;
 use super::super::frame;
 use super::super::pool::Pool;
 use super::super::tail::{self, Sizes};
 
-type Job = (Vec<u8>, i32);
-type Done = io::Result<(Vec<u8>, Sizes)>;
+/// The content of a frame, memory for the frame, and the level.
+type Job = (Vec<u8>, Vec<u8>, i32);
+type Done = io::Result<Packed>;
+
+/// A frame, and the memory of its content.
+struct Packed {
+    bytes: Vec<u8>,
+    content: Vec<u8>,
+    sizes: Sizes,
+}
 
 /// The file as it grows.
 #[derive(Debug)]
@@ -20,6 +29,9 @@ pub struct Output<W> {
     hasher: blake3::Hasher,
     bytes: u64,
     sizes: Vec<Sizes>,
+    /// Memory of contents and frames that are written.
+    spare_contents: Vec<Vec<u8>>,
+    spare_frames: Vec<Vec<u8>>,
 }
 
 impl<W: Write> Output<W> {
@@ -32,7 +44,14 @@ impl<W: Write> Output<W> {
             hasher: blake3::Hasher::new(),
             bytes: 0,
             sizes: Vec::new(),
+            spare_contents: Vec::new(),
+            spare_frames: Vec::new(),
         }
+    }
+
+    /// An empty buffer for the content of a whole frame.
+    pub fn buffer(&mut self) -> Vec<u8> {
+        self.spare_contents.pop().unwrap_or_else(|| Vec::with_capacity(FRAME_BYTES))
     }
 
     /// Takes the content of the next frame.
@@ -40,7 +59,8 @@ impl<W: Write> Output<W> {
         while self.pool.len() >= self.most_under_way {
             self.write_oldest()?;
         }
-        self.pool.push((content, self.level));
+        let memory = self.spare_frames.pop().unwrap_or_default();
+        self.pool.push((content, memory, self.level));
         // Where frames come slowly, whoever is killed leaves all but the last.
         while self.pool.is_ready() {
             self.write_oldest()?;
@@ -80,10 +100,16 @@ impl<W: Write> Output<W> {
 
     fn write_oldest(&mut self) -> Result<(), WriteError> {
         let Some(done) = self.pool.pop() else { return Ok(()) };
-        let (bytes, sizes) = done?.map_err(|source| WriteError::Compress { source })?;
+        let Packed { bytes, mut content, sizes } = done?.map_err(|source| WriteError::Compress { source })?;
         self.hasher.update(&bytes);
         self.sizes.push(sizes);
-        self.write(&bytes)
+        self.write(&bytes)?;
+        self.spare_frames.push(bytes);
+        if content.capacity() >= FRAME_BYTES {
+            content.clear();
+            self.spare_contents.push(content);
+        }
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
@@ -93,9 +119,9 @@ impl<W: Write> Output<W> {
     }
 }
 
-fn compress((content, level): Job) -> Done {
-    let bytes = frame::compress(&content, level)?;
+fn compress((content, mut bytes, level): Job) -> Done {
+    frame::compress(&content, level, &mut bytes)?;
     // Neither is longer than a frame of 2 MiB can be.
     let sizes = Sizes { compressed: bytes.len() as u32, unpacked: content.len() as u32 };
-    Ok((bytes, sizes))
+    Ok(Packed { bytes, content, sizes })
 }

@@ -197,7 +197,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The pairs of a map, whose keys must come in rising order.
-    pub fn map(&mut self) -> Result<Pairs, CodecError> {
+    pub fn map(&mut self) -> Result<Pairs<'a>, CodecError> {
         match self.head()? {
             Head::Map(Some(pairs)) if pairs <= self.left() => Ok(Pairs { left: pairs, previous: None }),
             Head::Map(_) => Err(self.error("a map with more pairs than bytes")),
@@ -259,25 +259,25 @@ impl<'a> Decoder<'a> {
 
 /// The keys of a map as they are read, which must rise.
 #[derive(Debug)]
-pub struct Pairs {
+pub struct Pairs<'a> {
     left: usize,
-    previous: Option<String>,
+    previous: Option<&'a str>,
 }
 
-impl Pairs {
+impl<'a> Pairs<'a> {
     /// The next key; its value must be read before the next call. `None` at the end.
-    pub fn next<'a>(&mut self, decoder: &mut Decoder<'a>) -> Result<Option<&'a str>, CodecError> {
+    pub fn next(&mut self, decoder: &mut Decoder<'a>) -> Result<Option<&'a str>, CodecError> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
         let key = decoder.text()?;
-        if let Some(previous) = &self.previous
-            && (previous.len(), previous.as_str()) >= (key.len(), key)
+        if let Some(previous) = self.previous
+            && (previous.len(), previous) >= (key.len(), key)
         {
             return Err(decoder.error("the keys of a map are not in rising order"));
         }
-        self.previous = Some(key.to_owned());
+        self.previous = Some(key);
         Ok(Some(key))
     }
 }

@@ -74,6 +74,11 @@ impl Table {
 
     /// Reads a value in pieces.
     pub fn value(&self, place: &Place) -> ValueReader<'_> {
+        ValueReader::new(self, place.clone())
+    }
+
+    /// The same for a place that is not needed any more: what stands in it is not copied.
+    pub fn value_at(&self, place: Place) -> ValueReader<'_> {
         ValueReader::new(self, place)
     }
 

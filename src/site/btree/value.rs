@@ -35,15 +35,15 @@ struct Chain {
 }
 
 impl<'t> ValueReader<'t> {
-    pub(super) fn new(table: &'t Table, place: &Place) -> ValueReader<'t> {
+    pub(super) fn new(table: &'t Table, place: Place) -> ValueReader<'t> {
         let state = match place {
-            Place::Inline(bytes) => State::Inline { bytes: bytes.clone(), at: 0 },
+            Place::Inline(bytes) => State::Inline { bytes, at: 0 },
             Place::Overflow { first_page, length } => State::Chain(Chain {
-                first_page: *first_page,
-                length: *length,
-                left: *length,
+                first_page,
+                length,
+                left: length,
                 page: 0,
-                next: *first_page,
+                next: first_page,
                 rest: 0..0,
                 window: Window::default(),
                 ahead: u32::MAX,

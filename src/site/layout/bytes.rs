@@ -5,6 +5,12 @@ use crate::record::{ByteOrder, Layout};
 
 /// The unsigned integer that at most 8 bytes hold.
 pub(super) fn read_unsigned(bytes: &[u8], order: ByteOrder) -> u64 {
+    if let Ok(whole) = <[u8; 8]>::try_from(bytes) {
+        return match order {
+            ByteOrder::Big => u64::from_be_bytes(whole),
+            ByteOrder::Little => u64::from_le_bytes(whole),
+        };
+    }
     let add = |number: u64, byte: &u8| (number << 8) | u64::from(*byte);
     match order {
         ByteOrder::Big => bytes.iter().fold(0, add),
@@ -36,9 +42,10 @@ pub(super) fn push(
     layout: Layout,
 ) -> Result<(), Problem> {
     check(field, number, size, true, layout)?;
-    let start = out.len();
-    out.resize(start + size, 0);
-    write(number, layout.order, &mut out[start..]);
+    match layout.order {
+        ByteOrder::Big => out.extend_from_slice(&number.to_be_bytes()[8 - size..]),
+        ByteOrder::Little => out.extend_from_slice(&number.to_le_bytes()[..size]),
+    }
     Ok(())
 }
 

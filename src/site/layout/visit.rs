@@ -1,10 +1,9 @@
 //! The compression of visits (table 05): a header of the machine's own numbers, then a zlib stream.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::cell::RefCell;
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Decompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::bytes;
 use crate::record::Layout;
@@ -14,6 +13,12 @@ const MAGIC: u64 = 0xc0ff_eeee;
 
 /// A visit has 8,232 bytes. A header that claims more than this much lies, or is none of ours.
 const MAX_UNCOMPRESSED_BYTES: u64 = 65_536;
+
+thread_local! {
+    /// Its memory is hundreds of times as large as a compressed visit: to make it anew took longer than all else that is done for one.
+    static ZLIB: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), true));
+    static UNZLIB: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+}
 
 /// Whether the server would take a value for a compressed one, in any table.
 pub(super) fn is_compressed(layout: Layout, value: &[u8]) -> bool {
@@ -34,10 +39,12 @@ pub(super) fn open(layout: Layout, value: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
     // One byte more than there should be: so a stream that gives more is seen, and one that ends exactly is seen to end.
     let mut plain = Vec::with_capacity(uncompressed as usize + 1);
-    let mut zlib = Decompress::new(true);
-    let status = zlib.decompress_vec(stream, &mut plain, FlushDecompress::Finish).ok()?;
-    let whole = status == Status::StreamEnd && zlib.total_in() == compressed && plain.len() as u64 == uncompressed;
-    whole.then_some(Cow::Owned(plain))
+    UNZLIB.with_borrow_mut(|zlib| {
+        zlib.reset(true);
+        let status = zlib.decompress_vec(stream, &mut plain, FlushDecompress::Finish).ok()?;
+        let whole = status == Status::StreamEnd && zlib.total_in() == compressed && plain.len() as u64 == uncompressed;
+        whole.then_some(Cow::Owned(plain))
+    })
 }
 
 /// The struct as the server keeps it. The padding of the header is zero.
@@ -46,9 +53,18 @@ pub(super) fn close(layout: Layout, plain: &[u8]) -> Vec<u8> {
     let mut value = vec![0; 3 * word];
     bytes::write(MAGIC as i64, layout.order, &mut value[..4]);
     bytes::write(plain.len() as i64, layout.order, &mut value[word..2 * word]);
-    let mut zlib = ZlibEncoder::new(value, Compression::fast());
-    #[expect(clippy::expect_used, reason = "the only errors are those of the Vec that is written to, and it has none")]
-    let mut value = zlib.write_all(plain).and_then(|()| zlib.finish()).expect("a Vec takes all bytes");
+    ZLIB.with_borrow_mut(|zlib| {
+        zlib.reset();
+        loop {
+            let done = zlib.total_in() as usize;
+            value.reserve(plain.len() + 64);
+            #[expect(clippy::expect_used, reason = "the only error is that of a dictionary, and there is none")]
+            let status = zlib.compress_vec(&plain[done..], &mut value, FlushCompress::Finish).expect("no dictionary");
+            if status == Status::StreamEnd {
+                break;
+            }
+        }
+    });
     let compressed = value.len() - 3 * word;
     bytes::write(compressed as i64, layout.order, &mut value[2 * word..3 * word]);
     value

@@ -53,7 +53,7 @@ impl TableSet {
     pub fn begin(&mut self, table: u8, key: Vec<u8>, length: u64) -> Result<ValueStream, WriteSiteError> {
         let writer = self.writer(table)?;
         let state = if length <= MEMORY_BYTES {
-            State::Memory { key, value: Vec::new() }
+            State::Memory { key, value: Vec::with_capacity(length as usize) }
         } else {
             let length =
                 u32::try_from(length).map_err(|_| WriteSiteError::ValueTooLong { limit: u32::MAX as usize })?;

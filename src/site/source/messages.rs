@@ -55,11 +55,14 @@ impl Walk<'_> {
                     self.push_odd(table_number, &item)?;
                     continue;
                 };
-                let mut key = message.to_be_bytes().to_vec();
-                key.push(part);
+                let mut key = [part; 9];
+                key[..8].copy_from_slice(&message.to_be_bytes());
                 payload.clear();
                 if part == METADATA {
-                    payload = read_small(pairs, &item.value)?;
+                    match &item.value {
+                        Place::Inline(value) => payload.extend_from_slice(value),
+                        place => payload = read_small(pairs, place)?,
+                    }
                 } else {
                     item.value.encode(&mut payload);
                     bytes += u64::from(item.value.len());
@@ -110,7 +113,7 @@ impl Messages {
                     header.fields.set(name, Value::Int(i64::from(place.len())));
                     length = Some(length.unwrap_or(0) + u64::from(place.len()));
                     if let Some(pairs) = tables.get(table_number) {
-                        values.push(pairs.value(&place));
+                        values.push(pairs.value_at(place));
                     }
                 }
             }
