@@ -22,7 +22,7 @@ def figures(name):
     return lines[0], lines[1:]
 
 
-def table(about, runs):
+def table(site, about, runs):
     def middle(name, figure):
         return statistics.median(run[figure] for run in runs if run["name"] == name)
 
@@ -35,12 +35,13 @@ def table(about, runs):
     yield "| | seconds | CPU seconds | memory, MiB |\n|---|---|---|---|"
     for name in names:
         yield f"| {name} | {middle(name, 'seconds'):.2f} | {middle(name, 'cpu_seconds'):.2f} | {middle(name, 'memory_mib'):.0f} |"
-    yield "\n| ratio | seconds | CPU seconds |\n|---|---|---|"
-    for name, other in RATIOS:
+    yield "\n| ratio | seconds | CPU seconds | goal |\n|---|---|---|---|"
+    for name, other, goal in RATIOS:
         if name in names and other in names:
             # Both of one round met the same machine.
             ratios = [ratio(runs, name, other, figure) for figure in ("seconds", "cpu_seconds")]
-            yield f"| {name} / {other} | {ratios[0]:.2f} | {ratios[1]:.2f} |"
+            goal = goal.get(site) if isinstance(goal, dict) else goal
+            yield f"| {name} / {other} | {ratios[0]:.2f} | {ratios[1]:.2f} | {goal or ''} |"
 
 
 def ratio(runs, name, other, figure):
@@ -58,7 +59,7 @@ def main():
         if (ROOT / f"benches/results/{name}.jsonl").exists():
             about, runs = figures(name)
             machine = f"{about['machine']}; others kept {about['others_busy']} processes busy when it began."
-            parts += [f"### {title}\n", *table(about, runs), ""]
+            parts += [f"### {title}\n", *table(name, about, runs), ""]
     page.write_text(f"{before}{BEGIN}\n{machine}\n\n" + "\n".join(parts) + END + after)
 
 

@@ -17,8 +17,8 @@ measure() {
     rm -rf "${work:?}/$name"
 }
 
-measure text --messages $((40000 * scale)) --attachments 0
-measure attachments --messages $((12000 * scale)) --attachments 0.19 --packed 0.875
+measure text --messages $((20000 * scale)) --attachments 0
+measure attachments --messages $((8000 * scale)) --attachments 0.19 --packed 0.875
 measure small --messages $((200000 * scale)) --users 1000 --attachments 0 --longest-text 250
 measure big --messages 100 --attachments 0 --big 200000000 --bigs 3
 python3 benches/page.py

@@ -80,10 +80,7 @@ impl Site {
         } else {
             let mailbox = self.public + 3 * to;
             let sent = (self.random.below(10) == 0).then_some(self.public + 3 * from + 1);
-            (
-                mail::mail(plan, &mut self.random, &self.vocabulary),
-                [mailbox].into_iter().chain(sent).collect(),
-            )
+            (mail::mail(plan, &mut self.random, &self.vocabulary), [mailbox].into_iter().chain(sent).collect())
         };
         for rank in &text.used {
             if self.buckets.len() <= *rank {

@@ -69,10 +69,10 @@ mod tests {
         let mut hasher = Hasher::default();
         for piece in [1, 150, 1024, 16_383, 16_384, 16_385, 65_536, 150_000] {
             hasher.reset();
-            for (number, piece) in bytes.chunks(piece).enumerate() {
-                hasher.update(piece);
+            for (number, chunk) in bytes.chunks(piece).enumerate() {
+                hasher.update(chunk);
                 if number == 2 {
-                    let so_far = &bytes[..bytes.len().min(3 * piece.len())];
+                    let so_far = &bytes[..bytes.len().min(3 * piece)];
                     assert_eq!(hasher.digest(), *blake3::hash(so_far).as_bytes());
                 }
             }

@@ -3,10 +3,14 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::byte_order::ByteOrder;
 use super::error::SettledError;
+
+/// The least that a page can have.
+const LEAST_PAGE_BYTES: usize = 512;
 
 /// Where a log record begins: the number of its log file and the byte in that file.
 ///
@@ -78,14 +82,14 @@ pub(crate) fn is_table_name(name: &str) -> bool {
         .is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Reads the first eight bytes of every page of a table, from the first page to the last, in 1 MiB of memory.
+/// Reads the first eight bytes of every page of a table, from the first page to the last, and nothing else of it: to copy whole pages out of the
+/// system's cache took a tenth of an export's time.
 ///
 /// # Errors
 /// [`SettledError::NotATable`] if the first page is not the meta page of a Berkeley DB B-tree, [`SettledError::Io`] if it can't be read.
 pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
     let io = |source| SettledError::io(path, source);
     let mut file = File::open(path).map_err(io)?;
-    let mut buffer = vec![0_u8; 1 << 20];
     let mut found = TableLsns {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         pages: 0,
@@ -94,34 +98,29 @@ pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
         highest: Lsn::BLANK,
         highest_page: 0,
     };
-    let mut layout = None;
+    let mut beginning = [0; LEAST_PAGE_BYTES];
+    let filled = fill(&mut file, &mut beginning).map_err(io)?;
+    let (order, page_size) = read_meta(path, beginning.get(..filled).unwrap_or_default())?;
     loop {
-        let filled = fill(&mut file, &mut buffer).map_err(io)?;
-        let block = buffer.get(..filled).unwrap_or_default();
-        let (order, page_size) = match layout {
-            Some(layout) => layout,
-            None => *layout.insert(read_meta(path, block)?),
-        };
-        // Page sizes are powers of two up to 65,536, so every block begins with a page.
-        for page in block.chunks(page_size) {
-            let (Some(file), Some(offset)) = (order.u32_at(page, 0), order.u32_at(page, 4)) else {
-                break;
-            };
-            let lsn = Lsn { file, offset };
-            match lsn {
-                Lsn::NOT_LOGGED => found.not_logged += 1,
-                Lsn::BLANK => found.blank += 1,
-                _ => {}
-            }
-            if lsn > found.highest {
-                found.highest = lsn;
-                found.highest_page = found.pages;
-            }
-            found.pages += 1;
+        let mut start = [0; 8];
+        match file.read_exact_at(&mut start, found.pages * page_size as u64) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(found),
+            result => result.map_err(io)?,
         }
-        if filled < buffer.len() {
+        let (Some(log), Some(offset)) = (order.u32_at(&start, 0), order.u32_at(&start, 4)) else {
             return Ok(found);
+        };
+        let lsn = Lsn { file: log, offset };
+        match lsn {
+            Lsn::NOT_LOGGED => found.not_logged += 1,
+            Lsn::BLANK => found.blank += 1,
+            _ => {}
         }
+        if lsn > found.highest {
+            found.highest = lsn;
+            found.highest_page = found.pages;
+        }
+        found.pages += 1;
     }
 }
 

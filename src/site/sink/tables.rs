@@ -10,7 +10,7 @@ use crate::site::layout::{Pair, table};
 /// A value up to so many bytes is put together in memory; a longer one goes to its pages as it comes.
 const MEMORY_BYTES: u64 = 64 << 10;
 /// Memory for the sort of the table of messages, and of every other table, in bytes.
-const MESSAGES_SORT_BYTES: usize = 24 << 20;
+const MESSAGES_SORT_BYTES: usize = 48 << 20;
 const SORT_BYTES: usize = 3 << 20;
 
 /// All tables, made when their first pair comes.

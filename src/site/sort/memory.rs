@@ -8,8 +8,8 @@ const HEADER_BYTES: usize = 8;
 /// One item of the index.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// The first eight bytes of the key as a big-endian number: decides most comparisons without a look into the arena.
-    prefix: u64,
+    /// The first sixteen bytes of the key as two big-endian numbers: they decide nearly all comparisons without a look into the arena.
+    prefix: [u64; 2],
     /// Where the item begins in the arena; rises with the order of pushing, which makes the sort stable.
     at: u64,
 }
@@ -57,7 +57,8 @@ impl Batch {
             let doubled = (self.arena.capacity() * 2).min(memory_bytes);
             self.arena.reserve_exact(doubled.max(needed) - self.arena.len());
         }
-        self.index.push(Entry { prefix: prefix(key), at: self.arena.len() as u64 });
+        let behind = key.get(8..).unwrap_or_default();
+        self.index.push(Entry { prefix: [prefix(key), prefix(behind)], at: self.arena.len() as u64 });
         self.arena.extend_from_slice(&(key.len() as u32).to_le_bytes());
         self.arena.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         self.arena.extend_from_slice(key);

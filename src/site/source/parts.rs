@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::ReadSiteError;
 use crate::record::{End, Snapshot};
 use crate::site::inventory::{self, Entry, Inventory};
-use crate::site::settled::{self, Fingerprint, ServerState, Verdict};
+use crate::site::settled::{self, Fingerprint, ServerState, State, Verdict};
 use crate::site::snapshot::CopiedFiles;
 
 /// What a site is read from, when its tables have been settled.
@@ -62,8 +62,16 @@ impl Parts {
     /// When it is no site, when a server runs or has not stopped cleanly, when it can't be read.
     pub fn in_place(root: &Path) -> Result<Parts, ReadSiteError> {
         let data = data_directory(root)?;
-        let fingerprint = settled::fingerprint(&data)?;
+        let before = settled::fingerprint(&data)?;
         let state = settled::examine(&data, root)?;
+        Parts::examined(root, before, state)
+    }
+
+    /// The same for a site that was examined already, after the fingerprint was taken: an examination looks at every page.
+    ///
+    /// # Errors
+    /// As [`Parts::in_place`].
+    pub fn examined(root: &Path, before: Fingerprint, state: State) -> Result<Parts, ReadSiteError> {
         if !state.verdict.is_settled() {
             return Err(ReadSiteError::NotSettled { path: root.to_owned(), verdict: state.verdict });
         }
@@ -73,11 +81,11 @@ impl Parts {
         };
         Ok(Parts {
             root: root.to_owned(),
-            data,
+            data: data_directory(root)?,
             inventory: inventory::take(root)?,
             files: None,
             snapshot: snapshot_now(method, state.log.to_string()),
-            watch: Watch::Site(fingerprint),
+            watch: Watch::Site(before),
             setting: None,
             losses: Vec::new(),
         })

@@ -99,26 +99,31 @@ impl Taken {
 /// Of class [`Class::InUse`](crate::endpoint::Class) if it could not be settled, `Damaged` if tables are torn and `salvage` was not asked for.
 pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> {
     let data = data_directory(request.site)?;
+    // That of a server at work may not come about, and is not needed.
+    let before = settled::fingerprint(&data);
     let state = settled::examine(&data, request.site).map_err(unreadable)?;
     if request.way != Way::Untouched && !matches!(state.verdict, Verdict::Running { .. }) {
         monitor.warning("no server runs on this site, so there is none to be frozen or taken for a single user: it is copied as it is");
     }
-    match state.verdict {
-        Verdict::Running { pid, .. } => running::take(request, &data, pid, monitor),
+    match &state.verdict {
+        Verdict::Running { pid, .. } => running::take(request, &data, *pid, monitor),
         Verdict::Crashed { .. } => crashed::take(request, &data, monitor),
         Verdict::Unsettled { reason, .. } if request.salvage => {
-            torn::take(request, &data, "unsettled", reason, monitor)
+            torn::take(request, &data, "unsettled", reason.clone(), monitor)
         }
         verdict if verdict.is_settled() && request.salvage => {
             torn::take(request, &data, "stopped and settled", state.log.to_string(), monitor)
         }
-        _ => in_place(request, &data, monitor),
+        _ => {
+            let parts = Parts::examined(request.site, before.map_err(unreadable)?, state)?;
+            in_place(request, parts, &data, monitor)
+        }
     }
 }
 
 /// Reads a site where it is. One that limps on after a crash may have whole tables that don't fit each other.
-fn in_place(request: &Request, data: &Path, monitor: &dyn Monitor) -> Result<Taken, Failure> {
-    let parts = Parts { setting: request.own_setting(), ..Parts::in_place(request.site)? };
+fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+    let parts = Parts { setting: request.own_setting(), ..parts };
     if let Some(why) = why_torn(request.site) {
         monitor.warning(&why);
         match references(data, request.scratch, monitor) {
