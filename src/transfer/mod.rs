@@ -6,9 +6,11 @@ mod copy;
 mod discard;
 pub mod pull;
 mod serve;
+mod serve_site;
 pub mod snapshot;
 
 pub use compare::{Comparison, Difference, FieldDifference};
 pub use copy::{Summary, copy};
 pub use discard::Discard;
 pub use serve::{ArchiveView, ServedArchive};
+pub use serve_site::{Moved, ServedSite, SharedSite, SiteToServe};

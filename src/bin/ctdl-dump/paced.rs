@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
@@ -27,13 +27,19 @@ pub struct Pace {
 struct State {
     has_read: bool,
     has_written: bool,
+    moved: Instant,
 }
 
 impl Pace {
     /// Waits so long for the first byte, and so long for each answer.
     pub fn new(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration) -> Arc<Self> {
-        let state = State { has_read: false, has_written: false };
+        let state = State { has_read: false, has_written: false, moved: Instant::now() };
         Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, state: Mutex::new(state) })
+    }
+
+    /// When a byte came or went for the last time.
+    pub fn moved(&self) -> Instant {
+        self.state().moved
     }
 
     fn wait(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
@@ -52,6 +58,7 @@ impl Pace {
         let mut state = self.state();
         state.has_read |= is_read;
         state.has_written = !is_read;
+        state.moved = Instant::now();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

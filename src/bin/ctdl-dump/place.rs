@@ -10,6 +10,7 @@ use ctdl_dump::endpoint::{Class, Failure, Source};
 use ctdl_dump::site::ReadOptions;
 use ctdl_dump::site::install::{self, Leftover};
 use ctdl_dump::site::snapshot::remove_leftovers;
+use ctdl_dump::transfer::SiteToServe;
 use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
 
 use crate::command::Context;
@@ -46,6 +47,29 @@ fn open_site(path: &Path, context: &Context) -> Result<Taken> {
 
 /// Takes a snapshot of a site, after a look at what an import may have left there, and earlier snapshots in the scratch directory.
 pub fn take_site(site: &Path, scratch: &Path, way: Way, salvage: bool, context: &Context) -> Result<Taken> {
+    look_round(site, scratch, context)?;
+    let state_directory = state::directory();
+    let program = Path::new(OUR_PROGRAM);
+    let own_limit = context.own_limit(site);
+    let request = Request { site, scratch, way, salvage, program, state_directory: &state_directory, own_limit };
+    Ok(snapshot::take(&request, &context.screen)?)
+}
+
+/// A site that peers take snapshots of.
+pub fn site_to_serve(site: &Path, scratch: PathBuf, context: &Context) -> Result<SiteToServe> {
+    look_round(site, &scratch, context)?;
+    Ok(SiteToServe {
+        site: site.to_owned(),
+        scratch,
+        program: OUR_PROGRAM.into(),
+        state_directory: state::directory(),
+        own_limit: context.own_limit(site).cloned(),
+        threads: context.threads(None),
+    })
+}
+
+/// Looks at what an import may have left at a site, and what snapshots may have left in the scratch directory.
+fn look_round(site: &Path, scratch: &Path, context: &Context) -> Result<()> {
     // In the middle of an exchange the site itself may be away.
     if parent_of(site).is_dir() {
         for leftover in install::leftovers(site).map_err(Failure::from)? {
@@ -56,11 +80,7 @@ pub fn take_site(site: &Path, scratch: &Path, way: Way, salvage: bool, context: 
     for removed in remove_leftovers(scratch).map_err(Failure::from)? {
         context.screen.say(format_args!("removed {}, which an interrupted ctdl-dump has left", removed.display()));
     }
-    let state_directory = state::directory();
-    let program = Path::new(OUR_PROGRAM);
-    let own_limit = context.own_limit(site);
-    let request = Request { site, scratch, way, salvage, program, state_directory: &state_directory, own_limit };
-    Ok(snapshot::take(&request, &context.screen)?)
+    Ok(())
 }
 
 /// The program that runs now, even if its file was replaced meanwhile.

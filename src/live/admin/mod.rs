@@ -119,6 +119,11 @@ impl Admin {
         if reply.code == 512 { Ok(()) } else { self.must_be_ok(&command, reply).map(drop) }
     }
 
+    /// `DOWN`: has the server stop in order. It is still at it when this returns.
+    pub(super) fn stop_server(&mut self) -> Result<(), LiveError> {
+        self.ok("DOWN").map(drop)
+    }
+
     /// Ends the session as a polite client does.
     pub(super) fn quit(mut self) {
         // It is over either way.

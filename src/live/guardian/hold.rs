@@ -95,6 +95,14 @@ impl Hold {
         }
     }
 
+    /// Leaves everything as it is.
+    pub(super) fn leave(self) -> (bool, Outcome) {
+        if let Hold::Setting(setting) = self {
+            setting.admin.quit();
+        }
+        (true, Outcome::Nothing("all is left as it is".into()))
+    }
+
     /// Undoes the change, if it was made; and whether it was still the same server.
     pub(super) fn undo(self, record: &Record) -> Result<(bool, Outcome), LiveError> {
         let nothing = Outcome::Nothing("nothing was changed".into());

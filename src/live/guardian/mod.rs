@@ -5,6 +5,7 @@
 //! - `hold`: make the change. Only the guardian makes it, so nothing is changed by a worker that wakes up when all has been undone.
 //! - `alive`: the worker lives; said about once a second.
 //! - `release`: undo it.
+//! - `leave`: undo nothing, and forget what there was to undo. Only for a setting.
 //!
 //! and says on its standard output:
 //!
@@ -44,6 +45,7 @@ const ASKED_WITHIN: Duration = Duration::from_secs(60);
 /// Why a guardian's work is over.
 enum End {
     Told,
+    Left,
     WorkerDied,
     Expired,
     Signal,
@@ -70,13 +72,18 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     worker.say(&format!("ready {}", hold.session()));
     let end = guard(&mut hold, &mut worker, &file.record, monitor);
     let record = file.record.clone();
-    let undone = hold.undo(&record).and_then(|undone| file.remove().map(|()| undone));
+    let undone = match end {
+        End::Left => Ok(hold.leave()),
+        _ => hold.undo(&record),
+    };
+    let undone = undone.and_then(|undone| file.remove().map(|()| undone));
     let (word, rest) = match (end, undone) {
         (_, Err(error)) => ("kept", error.to_string()),
         (End::Failed(error), _) => ("failed", error.to_string()),
         (End::ServerGone, Ok((_, outcome))) | (_, Ok((false, outcome))) => ("restarted", words(outcome)),
         (End::Expired, Ok((true, outcome))) => ("expired", words(outcome)),
         (End::Signal, Ok((true, outcome))) => ("stopped", words(outcome)),
+        (End::Left, Ok((true, outcome))) => ("left", words(outcome)),
         (End::Told | End::WorkerDied, Ok((true, outcome))) => ("released", words(outcome)),
     };
     worker.say(&format!("{word} {rest}"));
@@ -115,6 +122,7 @@ fn guard<I: AsFd + Read, O: Write>(
                 }
                 b"alive" => expires = Instant::now() + record.expire,
                 b"release" => return End::Told,
+                b"leave" if matches!(hold, Hold::Setting(_)) => return End::Left,
                 // A worker that is not understood is as good as none.
                 _ => return End::WorkerDied,
             },

@@ -129,6 +129,12 @@ impl Guard {
         self.ending(if is_frozen { WOKEN_WITHIN } else { RELEASED_WITHIN })
     }
 
+    /// Has the change left as it is.
+    pub(super) fn leave(mut self) -> Ending {
+        self.say("leave");
+        self.ending(HELD_WITHIN)
+    }
+
     /// The guardian is dead, or doesn't do its work: nobody else must undo the change at the same time.
     pub(super) fn undo_ourselves(mut self) -> Ending {
         let _ = self.child.kill();

@@ -28,10 +28,16 @@ const FROZEN_SILENCE: Duration = Duration::from_secs(10);
 /// A running server that is held still. When this is dropped, all is undone, as well as by [`Lease::release`], which says whether it went well.
 #[must_use = "the server is let go when the lease is dropped"]
 pub struct Lease<'m> {
+    /// Gone when the lease is over.
+    core: Option<Core>,
+    monitor: &'m dyn Monitor,
+}
+
+struct Core {
     watch: Watch,
     held: Held,
-    is_over: bool,
-    monitor: &'m dyn Monitor,
+    /// What undoes by hand what was done.
+    repair: String,
 }
 
 /// What is held, as the worker can see it.
@@ -70,14 +76,16 @@ impl<'m> Lease<'m> {
         }
         let change = Change::MaxSessions { socket: socket.clone(), server_start, original: original.clone() };
         let record = Record::new(site, data.clone(), expire, change)?;
+        let repair = record.repair();
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
         notice("the server refuses new sessions", &record, monitor);
         let users = Users::new([info.session, guard.session()], wait);
         let watch = guard.hold(None, monitor)?;
         let held = Held::Sessions { admin: None, socket, data, server_start, original };
-        let mut lease = Lease { watch, held, is_over: false, monitor };
-        users.wait_until_gone(&mut admin, &lease.watch, monitor)?;
-        if let Held::Sessions { admin: kept, .. } = &mut lease.held {
+        // From here on all is undone whatever goes wrong.
+        let mut lease = Lease { core: Some(Core { watch, held, repair }), monitor };
+        if let Some(Core { watch, held: Held::Sessions { admin: kept, .. }, .. }) = &mut lease.core {
+            users.wait_until_gone(&mut admin, watch, monitor)?;
             *kept = Some(admin);
         }
         Ok(lease)
@@ -102,23 +110,55 @@ impl<'m> Lease<'m> {
         let limit = limit.min(FROZEN_AT_MOST);
         let change = Change::Frozen { pid, started: process.started(), limit };
         let record = Record::new(site, data, limit.min(FROZEN_SILENCE), change)?;
+        let repair = record.repair();
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
         notice("the server stands still", &record, monitor);
         let watch = guard.hold(Some(limit), monitor)?;
-        Ok(Lease { watch, held: Held::Process(process), is_over: false, monitor })
+        Ok(Lease { core: Some(Core { watch, held: Held::Process(process), repair }), monitor })
     }
 
     /// The site's own limit of sessions, which the archive must hold: the tables hold ours now. `None` for a frozen server, whose setting was
     /// not touched.
     pub fn original(&self) -> Option<&Original> {
-        match &self.held {
-            Held::Sessions { original, .. } => Some(original),
-            Held::Process(_) => None,
+        match self.core.as_ref().map(|core| &core.held) {
+            Some(Held::Sessions { original, .. }) => Some(original),
+            _ => None,
         }
+    }
+
+    /// The same lease, which tells its troubles to somebody else.
+    pub fn reporting_to(mut self, monitor: &dyn Monitor) -> Lease<'_> {
+        Lease { core: self.core.take(), monitor }
     }
 
     /// An error if the server is not held any more, or was not all the time: what was copied is void then.
     pub fn still_held(&mut self) -> Result<(), LiveError> {
+        self.core.as_mut().map_or(Err(LiveError::Expired), Core::still_held)
+    }
+
+    /// Undoes everything. An error means that what was copied is void, or that something could not be undone.
+    pub fn release(mut self) -> Result<(), LiveError> {
+        let was_held = self.still_held();
+        match self.core.take().map(Core::end) {
+            Some(Ending::Released) => was_held,
+            Some(ending) => Err(ending.into_error()),
+            None => was_held,
+        }
+    }
+
+    /// Leaves a server of a single user as it is: it goes on refusing sessions, also after a restart, and nobody undoes that. With `stop` it is
+    /// told to stop in order, too. Gives the line that lets users in again.
+    ///
+    /// # Errors
+    /// If it was not held all the time; then all is undone, or is being undone.
+    pub fn leave(mut self, stop: bool) -> Result<String, LiveError> {
+        self.still_held()?;
+        self.core.take().map_or(Err(LiveError::Expired), |core| core.leave(stop))
+    }
+}
+
+impl Core {
+    fn still_held(&mut self) -> Result<(), LiveError> {
         if let Some(ending) = self.watch.ended() {
             return Err(ending.into_error());
         }
@@ -143,17 +183,7 @@ impl<'m> Lease<'m> {
         }
     }
 
-    /// Undoes everything. An error means that what was copied is void, or that something could not be undone.
-    pub fn release(mut self) -> Result<(), LiveError> {
-        let was_held = self.still_held();
-        match self.end() {
-            Ending::Released => was_held,
-            ending => Err(ending.into_error()),
-        }
-    }
-
-    fn end(&mut self) -> Ending {
-        self.is_over = true;
+    fn end(mut self) -> Ending {
         let ending = self.watch.end();
         if let Held::Sessions { admin, .. } = &mut self.held
             && let Some(admin) = admin.take()
@@ -162,14 +192,27 @@ impl<'m> Lease<'m> {
         }
         ending
     }
+
+    fn leave(mut self, stop: bool) -> Result<String, LiveError> {
+        match self.watch.leave() {
+            Ending::Left => {}
+            ending => return Err(ending.into_error()),
+        }
+        if let Held::Sessions { admin, .. } = &mut self.held
+            && let Some(mut admin) = admin.take()
+        {
+            match stop {
+                true => admin.stop_server()?,
+                false => admin.quit(),
+            }
+        }
+        Ok(self.repair)
+    }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        if let ending @ Ending::Kept { .. } = self.end() {
+        if let Some(ending @ Ending::Kept { .. }) = self.core.take().map(Core::end) {
             self.monitor.warning(&ending.into_error().to_string());
         }
     }

@@ -1,6 +1,6 @@
 //! The thread that keeps the guardian awake, and sees when it ends.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,10 +17,14 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// What a guardian may be late when it should have ended by itself.
 const LATE: Duration = Duration::from_secs(2);
 
+/// What the thread is told before its work is over, if nothing is to be undone.
+const LEAVE: u8 = b'l';
+
 /// How a lease ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     Released,
+    Left,
     Expired,
     Restarted(String),
     GuardianGone,
@@ -33,6 +37,7 @@ impl Ending {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         Some(match word {
             "released" => Ending::Released,
+            "left" => Ending::Left,
             "expired" => Ending::Expired,
             "restarted" => Ending::Restarted(rest.into()),
             "stopped" | "failed" => Ending::GuardianGone,
@@ -45,7 +50,7 @@ impl Ending {
     pub(super) fn into_error(self) -> LiveError {
         match self {
             // Nobody asks for the error of a lease that was released as it should be.
-            Ending::Released | Ending::Expired => LiveError::Expired,
+            Ending::Released | Ending::Left | Ending::Expired => LiveError::Expired,
             Ending::Restarted(what) => LiveError::Restarted { what },
             Ending::GuardianGone => LiveError::GuardianGone,
             Ending::Kept { reason, repair } => LiveError::Kept { reason, repair },
@@ -56,7 +61,7 @@ impl Ending {
 /// A guardian that is watched.
 pub(super) struct Watch {
     ending: Arc<(Mutex<Option<Ending>>, Condvar)>,
-    /// Closed to have the change undone.
+    /// Closed to have the change undone; after [`LEAVE`], to have it left as it is.
     wake: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,6 +92,15 @@ impl Watch {
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
+    /// Has everything left as it is, and waits until nobody guards it any more.
+    pub(super) fn leave(&mut self) -> Ending {
+        if let Some(wake) = &mut self.wake {
+            // If the thread has ended, it says how.
+            let _ = wake.write_all(&[LEAVE]);
+        }
+        self.end()
+    }
+
     /// Has everything undone, and waits until it is.
     pub(super) fn end(&mut self) -> Ending {
         self.wake = None;
@@ -97,10 +111,10 @@ impl Watch {
     }
 }
 
-fn watch(mut guard: Guard, is_over: &UnixStream, deadline: Option<Instant>) -> Ending {
+fn watch(mut guard: Guard, mut is_over: &UnixStream, deadline: Option<Instant>) -> Ending {
     loop {
         guard.say("alive");
-        let mut files = [PollFd::new(guard.output(), PollFlags::IN), PollFd::new(is_over, PollFlags::IN)];
+        let mut files = [PollFd::new(guard.output(), PollFlags::IN), PollFd::new(&is_over, PollFlags::IN)];
         // An interrupted wait is a short one.
         let _ = poll(&mut files, Some(&timespec(ALIVE_EVERY)));
         let [said, told] = files.map(|file| !file.revents().is_empty());
@@ -108,7 +122,11 @@ fn watch(mut guard: Guard, is_over: &UnixStream, deadline: Option<Instant>) -> E
             return guard.ending(ALIVE_EVERY);
         }
         if told {
-            return guard.release();
+            let mut word = [0];
+            return match (&mut is_over).read(&mut word) {
+                Ok(1) if word == [LEAVE] => guard.leave(),
+                _ => guard.release(),
+            };
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return match guard.undo_ourselves() {

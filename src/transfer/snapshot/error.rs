@@ -32,6 +32,12 @@ pub enum SnapshotFailure {
         /// What went wrong the last time.
         last: String,
     },
+    /// Nobody is to be kept out.
+    #[error("{site}: no server runs here, so it can't be taken single-user", site = site.display())]
+    NoServer {
+        /// The site.
+        site: PathBuf,
+    },
     /// The server has no process that can be seen.
     #[error(
         "{site}: a server runs on this site ({sign}), but its process can't be seen, so it can't be frozen; run this as root on the server's own machine, or without --freeze",

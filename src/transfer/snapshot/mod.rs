@@ -18,12 +18,12 @@ mod settle;
 mod torn;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use error::SnapshotFailure;
 
 use crate::endpoint::Failure;
-use crate::live::Original;
+use crate::live::{Lease, Original};
 use crate::monitor::Monitor;
 use crate::site::check::{CheckError, references};
 use crate::site::settled::{self, LogHistory, StartedAfter, Verdict};
@@ -134,6 +134,42 @@ fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor)
         }
     }
     Ok(Taken { site: Site::of(parts)?, scratch: None })
+}
+
+/// A snapshot of a site whose server still refuses sessions.
+pub struct Held {
+    /// The snapshot.
+    pub taken: Taken,
+    /// Ends when it is dropped; then the server takes sessions again.
+    pub lease: Lease<'static>,
+}
+
+/// Takes a snapshot while nobody else is logged in, and leaves it at that until the lease ends. The way that is asked for must be
+/// [`Way::SingleUser`].
+///
+/// # Errors
+/// [`SnapshotFailure::NoServer`] if no server runs there, and as [`take`].
+pub fn take_and_hold(request: &Request, monitor: &dyn Monitor) -> Result<Held, Failure> {
+    let data = data_directory(request.site)?;
+    let state = settled::examine(&data, request.site).map_err(unreadable)?;
+    let no_server = || Failure::from(SnapshotFailure::NoServer { site: request.site.to_owned() });
+    let Verdict::Running { pid, .. } = state.verdict else { return Err(no_server()) };
+    let (taken, lease) = running::take_and_hold(request, &data, pid, monitor)?;
+    Ok(Held { taken, lease: lease.ok_or_else(no_server)? })
+}
+
+/// Waits until the server of a site that was told to stop has done so, for so long at most; says whether it has.
+pub fn wait_until_stopped(site: &Path, limit: Duration) -> Result<bool, Failure> {
+    let (data, deadline) = (data_directory(site)?, Instant::now() + limit);
+    loop {
+        if settled::examine(&data, site).map_err(unreadable)?.verdict.is_settled() {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// Why tables of a settled site may be torn all the same, if its logs still tell.

@@ -7,7 +7,7 @@ use super::settle::{Copied, Rest, Workbench};
 use super::{Request, SnapshotFailure, Taken, Way};
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, Means, Original, Server};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Silent};
 use crate::site::recovery::Kind;
 use crate::site::settled::{self, LogState, Lsn};
 use crate::site::snapshot::{CopiedFiles, Source, copy_files, copy_logs, copy_tables, hot_copy, open_for_writing};
@@ -26,6 +26,31 @@ const MAX_SESSIONS: &str = "c_maxsessions";
 
 /// Copies tables, logs and files of a running server in the way that was asked for, and makes the copy whole.
 pub(super) fn take(request: &Request, data: &Path, pid: Option<u32>, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+    visit(request, data, pid, false, monitor).map(|(taken, _)| taken)
+}
+
+/// The same; a server that was taken single-user is not given back.
+pub(super) fn take_and_hold(
+    request: &Request,
+    data: &Path,
+    pid: Option<u32>,
+    monitor: &dyn Monitor,
+) -> Result<(Taken, Option<Lease<'static>>), Failure> {
+    let (taken, mut lease) = visit(request, data, pid, true, monitor)?;
+    if let Some(lease) = &mut lease {
+        // What was copied since is worth nothing otherwise.
+        lease.still_held()?;
+    }
+    Ok((taken, lease))
+}
+
+fn visit(
+    request: &Request,
+    data: &Path,
+    pid: Option<u32>,
+    is_kept: bool,
+    monitor: &dyn Monitor,
+) -> Result<(Taken, Option<Lease<'static>>), Failure> {
     let inventory = inventory::take(request.site).map_err(super::unreadable)?;
     let bench = Workbench::set_up(request, data, super::history(data)?.needed_from(), Some(&inventory), monitor)?;
     drop(inventory);
@@ -35,18 +60,19 @@ pub(super) fn take(request: &Request, data: &Path, pid: Option<u32>, monitor: &d
         site: request.site.to_owned(),
         pid,
     };
-    let mut visit = Visit { bench: &bench, server, files: None, setting: None };
+    let mut visit = Visit { bench: &bench, server, files: None, setting: None, is_kept, lease: None };
     let settled = bench.settle(&mut |into: &Path| match request.way {
         Way::Untouched => visit.hot(into),
         Way::Frozen => visit.frozen(into),
         Way::SingleUser { wait } => visit.single_user(into, wait),
     })?;
-    let Visit { files, setting, .. } = visit;
+    let Visit { files, setting, lease, .. } = visit;
     // Each way has copied them, or ended with an error.
     let Some(files) = files else { return Err(Failure::new(Class::Failed, "the files were not copied")) };
     let mut inventory = files.inventory.clone();
     inventory.leave_out_uploads(&files.in_progress);
-    bench.taken(settled, Rest { inventory, files: Some(files), watch: Watch::Nothing, setting })
+    let taken = bench.taken(settled, Rest { inventory, files: Some(files), watch: Watch::Nothing, setting })?;
+    Ok((taken, lease))
 }
 
 /// The site's own limit of sessions, as its table of settings had it.
@@ -64,6 +90,9 @@ struct Visit<'a> {
     server: Server,
     files: Option<CopiedFiles>,
     setting: Option<OwnSetting>,
+    /// Whether the lease outlives the copy.
+    is_kept: bool,
+    lease: Option<Lease<'static>>,
 }
 
 impl Visit<'_> {
@@ -121,14 +150,24 @@ impl Visit<'_> {
     /// Everything while nobody else is on.
     fn single_user(&mut self, into: &Path, wait: Duration) -> Result<Copied, Failure> {
         let monitor = self.bench.monitor;
-        let lease = Lease::single_user(&self.server, wait, EXPIRY, &self.means(), monitor)?;
+        // An earlier attempt may have it already.
+        let mut lease = match self.lease.take() {
+            Some(lease) => lease.reporting_to(monitor),
+            None => Lease::single_user(&self.server, wait, EXPIRY, &self.means(), monitor)?,
+        };
         self.setting = lease.original().map(own_setting);
         let before = self.wait_for_rest()?;
         let mut copied = self.hot_tables(into, "single-user")?;
         self.files = None;
         self.copy_files()?;
         let after = self.log_end()?;
-        lease.release()?;
+        if self.is_kept {
+            lease.still_held()?;
+            // Whoever holds it from here on asks how it ended.
+            self.lease = Some(lease.reporting_to(&Silent));
+        } else {
+            lease.release()?;
+        }
         let rest = match before == after {
             true => format!("nobody was logged in and the log stood still at {after}"),
             false => format!("nobody was logged in; the server's own jobs moved the log from {before} to {after}"),

@@ -31,10 +31,10 @@ fn said(output: &Output) -> String {
 }
 
 /// What holds a site as a server does: its lock, and a log that is open for writing. It writes nothing.
-struct StandIn(Child);
+pub struct StandIn(Child);
 
 impl StandIn {
-    fn start(site: &Path) -> StandIn {
+    pub fn start(site: &Path) -> StandIn {
         let script = r#"exec 8>>"$0/citadel.lock" 9>>"$1" && flock -x 8 && echo holding && read line"#;
         let log = fs::read_dir(site.join("data")).unwrap().map(|entry| entry.unwrap().path());
         let log = log.filter(|path| path.to_string_lossy().contains("log.")).max().unwrap();

@@ -32,6 +32,9 @@ pub struct Serve {
     pub place: PathBuf,
     #[command(flatten)]
     pub at: ServeAt,
+    /// Where private copies of a site go; else $TMPDIR or /var/tmp
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub scratch: Option<PathBuf>,
 }
 
 /// Where peers come from.

@@ -6,14 +6,15 @@ mod socket;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::RandomReader;
 use ctdl_dump::endpoint::Failure;
-use ctdl_dump::transfer::ArchiveView;
+use ctdl_dump::transfer::{ArchiveView, SharedSite};
 
-use self::conversation::{Hall, talk};
+use self::conversation::{Given, Hall, talk};
 use super::Context;
 use crate::args::Serve;
 use crate::error::usage;
@@ -24,30 +25,56 @@ use crate::place;
 /// How long a server waits for a command.
 const COMMAND_WITHIN: Duration = Duration::from_secs(600);
 
+/// How often old snapshots and leases are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Serves a place until it is told to end.
 pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
     let hall = Hall::new(open(args, context)?, context);
-    match &args.at.socket {
-        Some(path) => socket::serve(path, &hall, context)?,
-        None => {
-            let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
-            // Without the buffers of the standard library, which would hide from the wait what is there already.
-            let input = File::from(std::io::stdin().as_fd().try_clone_to_owned().context("standard input")?);
-            let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("standard output")?);
-            let ended = talk(&hall, "peer", Paced::new(input, &pace), Paced::new(output, &pace));
-            ended.map_err(Failure::from).context("the peer")?;
-            context.check_interrupt()?;
-        }
-    }
+    // A thread of its own, because ending a lease takes a while.
+    let (is_over, told) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let told = told;
+            while told.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                hall.look_after();
+            }
+        });
+        let served = match &args.at.socket {
+            Some(path) => socket::serve(path, &hall, context),
+            None => serve_one(&hall, context),
+        };
+        drop(is_over);
+        served
+    })?;
     Ok(ExitCode::Complete)
 }
 
-fn open(args: &Serve, _context: &Context) -> Result<Arc<ArchiveView>> {
-    if !place::is_file(&args.place) {
-        usage!("{} is no archive", args.place.display());
+/// Answers the peer at standard input and output.
+fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
+    let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
+    // Without the buffers of the standard library, which would hide from the wait what is there already.
+    let input = File::from(std::io::stdin().as_fd().try_clone_to_owned().context("standard input")?);
+    let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("standard output")?);
+    let ended = talk(hall, "peer", &pace, Paced::new(input, &pace), Paced::new(output, &pace));
+    ended.map_err(Failure::from).context("the peer")?;
+    Ok(context.check_interrupt()?)
+}
+
+fn open(args: &Serve, context: &Context) -> Result<Given> {
+    let path = &args.place;
+    if !path.is_dir() && place::is_file(path) {
+        let what = || path.display().to_string();
+        let file = File::open(path).with_context(what)?;
+        let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
+        return Ok(Given::Archive(Arc::new(ArchiveView::new(archive).with_context(what)?)));
     }
-    let what = || args.place.display().to_string();
-    let file = File::open(&args.place).with_context(what)?;
-    let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
-    Ok(Arc::new(ArchiveView::new(archive).with_context(what)?))
+    if !path.is_dir() {
+        usage!("{} is neither a site nor an archive", path.display());
+    }
+    let scratch = place::scratch_directory(args.scratch.as_deref(), None)?;
+    let site = place::site_to_serve(path, scratch, context)?;
+    // A peer is told at once, and not after it has waited.
+    ctdl_dump::site::data_directory(&site.site).map_err(Failure::from)?;
+    Ok(Given::Site(Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())))))
 }

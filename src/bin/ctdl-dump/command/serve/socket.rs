@@ -28,7 +28,7 @@ pub fn serve(path: &Path, hall: &Hall, context: &Context) -> Result<()> {
                 let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
                 let Ok(second) = stream.try_clone() else { return };
                 // How it ended was logged.
-                let _ = talk(hall, &peer, Paced::new(stream, &pace), Paced::new(second, &pace));
+                let _ = talk(hall, &peer, &pace, Paced::new(stream, &pace), Paced::new(second, &pace));
             });
         }
     });

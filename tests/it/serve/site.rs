@@ -1,0 +1,174 @@
+//! A site that is served: its snapshots, and its server while a peer has the lease.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ctdl_dump::archive::RandomReader;
+use ctdl_dump::wire::{Client, Code, EndOfLease, WireError};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::server::{LIMIT, Serving, archive, client, program};
+use crate::live::stand_in::Citadel;
+use crate::snapshot::StandIn;
+use crate::support::unpack_site;
+
+/// A site whose server is a stand-in, and who serves it at a socket.
+struct Scene {
+    serving: Serving,
+    citadel: Citadel,
+    _holder: StandIn,
+    site: TempDir,
+    socket: std::path::PathBuf,
+    state: std::path::PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+        let holder = StandIn::start(site.path());
+        let citadel = Citadel::start(&site.path().join("citadel-admin.socket"), Some("25"));
+        let (socket, state) = (work.path().join("wire.socket"), work.path().join("state"));
+        let serving = serve(work, site.path(), &socket);
+        Scene { serving, citadel, _holder: holder, site, socket, state }
+    }
+
+    fn connect(&self) -> (UnixStream, Client<UnixStream, UnixStream>) {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        (stream.try_clone().unwrap(), client(stream.try_clone().unwrap(), stream))
+    }
+
+    fn limit(&self) -> String {
+        self.citadel.limit().unwrap()
+    }
+
+    /// Waits until the server has its own limit again.
+    fn wait_until_given_back(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while self.limit() != "25" {
+            assert!(Instant::now() < deadline, "the server is not given back");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn records(&self) -> usize {
+        fs::read_dir(&self.state).unwrap().count()
+    }
+}
+
+fn serve(work: TempDir, site: &Path, socket: &Path) -> Serving {
+    let scratch = work.path().to_str().unwrap().to_owned();
+    let arguments = ["--scratch", &scratch, "--socket", socket.to_str().unwrap(), site.to_str().unwrap()];
+    let serving = Serving::start(work, &arguments);
+    serving.logged("listening at unix:");
+    serving
+}
+
+fn code<T>(result: Result<T, WireError>) -> Code {
+    match result {
+        Err(WireError::Refused { code, .. }) => code,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was not refused"),
+    }
+}
+
+#[test]
+fn what_a_site_gives_is_what_its_export_holds() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let expected = RandomReader::open(fs::File::open(archive(work.path(), "small")).unwrap()).unwrap();
+    let socket = work.path().join("wire.socket");
+    let before = crate::support::listing(site.path());
+    let mut serving = serve(work, site.path(), &socket);
+    let connect = || {
+        let stream = UnixStream::connect(&socket).unwrap();
+        client(stream.try_clone().unwrap(), stream)
+    };
+    let mut first = connect();
+    let taken = first.take_snapshot(None, &mut |_| ()).unwrap();
+    assert_eq!(first.info().unwrap().total.digest, expected.root().site_digest);
+    drop(first);
+    let mut second = connect();
+    assert_eq!(second.take_snapshot(Some(taken.id), &mut |_| ()).unwrap(), taken, "it goes on with the same snapshot");
+    second.take_snapshot(None, &mut |_| ()).unwrap();
+    assert_eq!(second.info().unwrap().total.digest, expected.root().site_digest);
+    drop(second);
+    assert_eq!(serving.end(Signal::TERM).code(), Some(0));
+    assert_eq!(crate::support::listing(site.path()), before);
+}
+
+#[test]
+fn a_lease_ends_when_its_peer_says_so_and_when_it_goes() {
+    let scene = Scene::new();
+    let (_, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1));
+    let (_, mut other) = scene.connect();
+    assert_eq!(code(other.single_user(0, 500, &mut |_| ())), Code::BUSY);
+    client.end_single_user(EndOfLease::Back).unwrap();
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+    assert_eq!(code(client.end_single_user(EndOfLease::Back)), Code::NO_LEASE);
+    assert!(client.info().unwrap().total.records > 0, "the snapshot stays");
+
+    other.single_user(0, 500, &mut |_| ()).unwrap();
+    assert_eq!(scene.limit(), "1");
+    drop(other);
+    scene.serving.logged("a peer has gone without ending single-user mode");
+    scene.wait_until_given_back();
+}
+
+#[test]
+fn a_lease_expires_when_its_peer_is_silent() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 1, &mut |_| ()).unwrap();
+    scene.serving.logged("a peer in single-user mode was silent for too long");
+    scene.wait_until_given_back();
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    assert_eq!(scene.limit(), "25");
+}
+
+#[test]
+fn after_a_cutover_nobody_lets_users_in_again() {
+    let scene = Scene::new();
+    let (_, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    client.end_single_user(EndOfLease::Refuse).unwrap();
+    drop(client);
+    scene.serving.logged("refuses sessions for good");
+    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 0));
+    let looked = program(&scene.state).arg("info").arg(scene.site.path()).output().unwrap();
+    assert!(looked.status.success(), "{}", String::from_utf8_lossy(&looked.stderr));
+    assert_eq!(scene.limit(), "1");
+}
+
+#[test]
+fn a_server_that_is_told_to_end_gives_the_site_back() {
+    let mut scene = Scene::new();
+    let (_, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    assert_eq!(scene.serving.end(Signal::TERM).code(), Some(0));
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+}
+
+#[test]
+fn a_server_that_is_killed_gives_the_site_back() {
+    let mut scene = Scene::new();
+    let (_, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    scene.serving.end(Signal::KILL);
+    scene.wait_until_given_back();
+}
+
+#[test]
+fn a_site_without_a_server_has_no_lease() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let socket = work.path().join("wire.socket");
+    let _serving = serve(work, site.path(), &socket);
+    let stream = UnixStream::connect(&socket).unwrap();
+    let mut client = client(&stream, &stream);
+    assert_eq!(code(client.single_user(0, 500, &mut |_| ())), Code::NOT_HERE);
+    assert_eq!(code(client.end_single_user(EndOfLease::Back)), Code::NO_LEASE);
+    client.info().unwrap();
+}
