@@ -21,7 +21,7 @@ pub use client::{
 };
 pub use command::{Action, Command, EndOfLease, Level, Resume, Scope};
 pub use error::WireError;
-pub use frame::{Frames, Position, Receiver, Sender, Tail};
+pub use frame::{Frames, Position, Receiver, Sender};
 pub use item::Item;
 pub use line::{Input, MAX_LINE_BYTES, Output};
 pub use reply::{Code, Reply};

@@ -183,8 +183,6 @@ impl<C: Connector> Source for SteadyRecords<'_, C> {
     }
 
     fn finish(&mut self) -> Result<End, Failure> {
-        let problem = "the answer was not read to its end";
-        let tail = self.receiver.tail().ok_or(WireError::Disagreement { problem })?;
-        Ok(End { state_after: tail.state_after.clone() })
+        Ok(self.receiver.end()?)
     }
 }

@@ -4,9 +4,10 @@ mod reading;
 mod receiver;
 mod sender;
 mod source;
+mod tail;
 
 pub(super) use reading::{next_item, piece, site, state};
-pub use receiver::{Position, Receiver, Tail};
+pub use receiver::{Position, Receiver};
 pub use sender::Sender;
 pub use source::Frames;
 

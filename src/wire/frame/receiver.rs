@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use super::reading::{check_digest, demand, next_item, piece, state};
+use super::reading::{check_digest, demand, next_item, piece};
+use super::tail::Tail;
 use crate::codec::cbor::Decoder;
 use crate::codec::{Digest, RecordHasher, header, segment};
-use crate::record::{Body, Header, Key, Kind};
+use crate::record::{Body, End, Header, Key, Kind};
 use crate::wire::command::Scope;
 use crate::wire::error::WireError;
 use crate::wire::item::Item;
@@ -22,15 +23,6 @@ pub struct Position {
     pub key: Key,
     /// How many bytes of its body came in segments.
     pub offset: u64,
-}
-
-/// What comes behind all records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tail {
-    /// What there is in all.
-    pub totals: Totals,
-    /// How the source was found at the end.
-    pub state_after: String,
 }
 
 /// Takes the frames of one answer, over as many connections as it needs.
@@ -201,9 +193,11 @@ impl Receiver {
         self.digest
     }
 
-    /// What came behind all records.
-    pub fn tail(&self) -> Option<&Tail> {
-        self.tail.as_ref()
+    /// How the source was found at the end, as what comes behind all records says.
+    pub fn end(&self) -> Result<End, WireError> {
+        let problem = "the answer was not read to its end";
+        let tail = self.tail.as_ref().ok_or(WireError::Disagreement { problem })?;
+        Ok(End { state_after: tail.state_after.clone() })
     }
 
     /// Reads a frame up to its body, or the end of the answer. Gives the header of a body that begins.
@@ -337,14 +331,7 @@ impl Receiver {
         if self.open.is_some() {
             return Err(WireError::Disagreement { problem: "the rest of a body is missing" });
         }
-        let state_after = state(input)?;
-        demand(next_item(input, "the end of the answer")?, &Item::End, "the end of the answer")?;
-        if self.tally.totals() != totals {
-            return Err(WireError::Disagreement {
-                problem: "the records that came are not those that the peer counted",
-            });
-        }
-        self.tail = Some(Tail { totals, state_after });
+        self.tail = Some(Tail::read(input, totals, &self.tally)?);
         self.has_ended = true;
         Ok(())
     }

@@ -6,7 +6,6 @@ use super::receiver::Receiver;
 use crate::codec::Digest;
 use crate::endpoint::{Failure, Source};
 use crate::record::{End, Header, SiteInfo};
-use crate::wire::error::WireError;
 use crate::wire::line::Input;
 
 /// Records as they come over one connection.
@@ -41,8 +40,6 @@ impl<R: Read> Source for Frames<'_, R> {
     }
 
     fn finish(&mut self) -> Result<End, Failure> {
-        let problem = "the answer was not read to its end";
-        let tail = self.receiver.tail().ok_or(WireError::Disagreement { problem })?;
-        Ok(End { state_after: tail.state_after.clone() })
+        Ok(self.receiver.end()?)
     }
 }
