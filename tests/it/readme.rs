@@ -48,7 +48,9 @@ impl Machine {
         fs::create_dir(&programs).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ctdl-dump"), programs.join("ctdl-dump")).unwrap();
         let ssh = programs.join("ssh");
-        fs::write(&ssh, "#!/bin/sh\nshift\nexec \"$@\"\n").unwrap();
+        // As ssh does: options, the host, and the rest is a line for the shell.
+        let script = "#!/bin/sh\nwhile [ \"${1#-}\" != \"$1\" ]; do case $1 in -[lp]) shift 2;; *) shift;; esac; done\nshift\nexec sh -c \"$*\"\n";
+        fs::write(&ssh, script).unwrap();
         fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         Machine { folder }
