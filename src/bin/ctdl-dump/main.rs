@@ -16,6 +16,8 @@ mod spool;
 mod state;
 mod stream;
 mod summary;
+mod tls;
+mod token;
 mod utc;
 mod watched;
 

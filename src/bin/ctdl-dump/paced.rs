@@ -25,6 +25,8 @@ pub struct Pace {
 }
 
 struct State {
+    /// When it is over, whatever moves.
+    deadline: Option<Instant>,
     has_read: bool,
     has_written: bool,
     moved: Instant,
@@ -33,8 +35,13 @@ struct State {
 impl Pace {
     /// Waits so long for the first byte, and so long for each answer.
     pub fn new(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration) -> Arc<Self> {
-        let state = State { has_read: false, has_written: false, moved: Instant::now() };
+        let state = State { deadline: None, has_read: false, has_written: false, moved: Instant::now() };
         Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, state: Mutex::new(state) })
+    }
+
+    /// From now on all must be over at that moment, or nothing is.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.state().deadline = deadline;
     }
 
     /// When a byte came or went for the last time.
@@ -45,11 +52,13 @@ impl Pace {
     fn wait(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
         let limit = {
             let state = self.state();
-            match wanted {
+            let limit = match wanted {
                 PollFlags::IN if !state.has_read => self.first,
                 PollFlags::IN if state.has_written => self.answer,
                 _ => MOST_SILENCE,
-            }
+            };
+            let left = state.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            left.map_or(limit, |left| left.min(limit))
         };
         self.interrupt.wait_for_within(file, wanted, Some(limit))
     }

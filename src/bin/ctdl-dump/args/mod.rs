@@ -13,7 +13,7 @@ pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
 pub use pulling::Pull;
-pub use serving::{PeerOptions, Serve};
+pub use serving::{PeerOptions, Reception, Serve};
 
 use crate::exit_code::ExitCode;
 

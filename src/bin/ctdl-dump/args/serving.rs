@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use crate::tls::Fingerprint;
+
 /// How a peer is reached, for all commands that ask one.
 #[derive(Clone, Debug, Args)]
 pub struct PeerOptions {
@@ -16,6 +18,15 @@ pub struct PeerOptions {
     /// Send everything as it is: for a network that is faster than a processor
     #[arg(long, help_heading = "Connection")]
     pub no_compress: bool,
+    /// The token of a server that listens, in a file that only you may read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Connection")]
+    pub token_file: Option<PathBuf>,
+    /// The certificate that a tls:// server must have, as `ctdl-dump serve` shows it; else the one that it had the first time
+    #[arg(long, value_name = "SHA256", help_heading = "Connection")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Take a tls:// server that was never seen before for the right one
+    #[arg(long, conflicts_with = "fingerprint", help_heading = "Connection")]
+    pub accept_new: bool,
 }
 
 /// Give a site or an archive to peers that ask for it.
@@ -25,13 +36,17 @@ pub struct PeerOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ssh old ctdl-dump serve --stdio                 what pull ssh://old does by itself
-  ctdl-dump serve --socket /run/wire.socket       for users of this machine that may open the socket")]
+  ctdl-dump serve --socket /run/wire.socket       for users of this machine that may open the socket
+  ctdl-dump serve --make-token /root/token        once, and then copy it to the machine that pulls
+  ctdl-dump serve --listen 0.0.0.0:20080 --token-file /root/token")]
 pub struct Serve {
     /// The directory of a site, or an archive
     #[arg(value_name = "SITE|ARCHIVE", default_value = super::copying::USUAL_SITE, value_hint = ValueHint::AnyPath)]
     pub place: PathBuf,
     #[command(flatten)]
     pub at: ServeAt,
+    #[command(flatten)]
+    pub reception: Reception,
     /// Where private copies of a site go; else $TMPDIR or /var/tmp
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
@@ -47,4 +62,27 @@ pub struct ServeAt {
     /// Make a socket that only your own user may open
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
+    /// Listen for peers from other machines, by TLS; the port is usually 20080
+    #[arg(long, value_name = "HOST:PORT", requires = "token_file")]
+    pub listen: Option<String>,
+    /// Make a token for --token-file in a new FILE, and end
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub make_token: Option<PathBuf>,
+}
+
+/// How peers from other machines are received.
+#[derive(Debug, Args)]
+pub struct Reception {
+    /// What peers must know: a file with one line of at least 32 characters, which only you may read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "listen", help_heading = "With --listen")]
+    pub token_file: Option<PathBuf>,
+    /// A certificate (PEM), instead of one that is made at the first start
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires_all = ["listen", "key"], help_heading = "With --listen")]
+    pub certificate: Option<PathBuf>,
+    /// The key of the certificate
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "certificate", help_heading = "With --listen")]
+    pub key: Option<PathBuf>,
+    /// The most peers at once
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "listen", help_heading = "With --listen")]
+    pub peers: usize,
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::wire::{Client, Connector, Login, WireError};
 
-use super::{Peer, child};
+use super::{Peer, child, tls};
 use crate::args::PeerOptions;
 use crate::interrupt::Interrupt;
 use crate::paced::{MOST_SILENCE, Pace, Paced};
 use crate::screen::Screen;
+use crate::token;
 
 /// How we call ourselves to peers.
 pub const PROGRAM: &str = concat!("ctdl-dump ", env!("CARGO_PKG_VERSION"));
@@ -47,7 +48,7 @@ impl PeerConnector {
         Ok(PeerConnector {
             peer,
             options: options.clone(),
-            token: None,
+            token: options.token_file.as_deref().map(token::read).transpose()?,
             interrupt: Arc::clone(interrupt),
             screen: screen.clone(),
             was_connected: false,
@@ -81,7 +82,13 @@ impl PeerConnector {
                 let second = stream.try_clone().map_err(|source| WireError::Io { source })?;
                 Ok((Box::new(Paced::new(stream, &pace)), Box::new(Paced::new(second, &pace))))
             }
-            _ => Err(self.unreachable("this program can't do that yet".into())),
+            Peer::Tls { host, port } => match tls::connect(host, *port, &self.options, &self.interrupt) {
+                Ok((input, output)) => Ok((Box::new(input), Box::new(output))),
+                Err(tls::Failed::Io(source)) if self.was_connected => Err(WireError::Io { source }),
+                Err(tls::Failed::Io(source)) => Err(self.unreachable(source.to_string())),
+                Err(tls::Failed::Identity(error)) => Err(self.unreachable(crate::error::text(&error))),
+            },
+            Peer::Ssh { .. } | Peer::Command(_) => Err(self.unreachable("it has no program".into())),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod child;
 mod connector;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use ctdl_dump::transfer::{ArchiveView, ServedArchive, ServedSite, SharedSite};
-use ctdl_dump::wire::{Served, Server, WireError};
+use ctdl_dump::wire::{Event, Served, Server, WireError};
 
 use crate::command::Context;
 use crate::paced::Pace;
@@ -31,8 +31,8 @@ pub struct Hall {
 
 impl Hall {
     /// A hall in which this is given away.
-    pub fn new(given: Given, context: &Context) -> Self {
-        let server = Server { program: PROGRAM.to_owned(), token: None, level: Some(LEVEL) };
+    pub fn new(given: Given, token: Option<String>, context: &Context) -> Self {
+        let server = Server { program: PROGRAM.to_owned(), token, level: Some(LEVEL) };
         Hall { given, server, screen: context.screen.clone() }
     }
 
@@ -54,11 +54,40 @@ impl Hall {
     }
 }
 
+/// A peer that comes.
+pub struct Visit<'v> {
+    /// How it is called in the log.
+    pub name: &'v str,
+    /// Called when it has given a token, with whether that was the right one.
+    pub on_login: Box<dyn FnMut(bool) + 'v>,
+}
+
+impl<'v> Visit<'v> {
+    /// A peer that needs no token.
+    pub fn of(name: &'v str) -> Self {
+        Visit { name, on_login: Box::new(|_| ()) }
+    }
+}
+
 /// Talks to one peer until it has gone.
-pub fn talk(hall: &Hall, peer: &str, pace: &Arc<Pace>, input: impl Read, output: impl Write) -> Result<(), WireError> {
+pub fn talk(
+    hall: &Hall,
+    visit: &mut Visit,
+    pace: &Arc<Pace>,
+    input: impl Read,
+    output: impl Write,
+) -> Result<(), WireError> {
     let mut served = hall.served(pace);
+    let Visit { name: peer, on_login } = visit;
     hall.screen.log(peer, "connected");
-    let ended = hall.server.serve(&mut *served, input, output, &mut |event| hall.screen.log(peer, event));
+    let ended = hall.server.serve(&mut *served, input, output, &mut |event| {
+        match event {
+            Event::LoggedIn => on_login(true),
+            Event::WrongToken => on_login(false),
+            _ => {}
+        }
+        hall.screen.log(peer, event);
+    });
     // What the peer held is given back before it is said to be gone.
     drop(served);
     match &ended {

@@ -1,6 +1,8 @@
 //! `serve`: answers peers.
 
+mod attempts;
 mod conversation;
+mod listen;
 mod socket;
 
 use std::fs::File;
@@ -14,13 +16,13 @@ use ctdl_dump::archive::RandomReader;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::transfer::{ArchiveView, SharedSite};
 
-use self::conversation::{Given, Hall, talk};
+use self::conversation::{Given, Hall, Visit, talk};
 use super::Context;
 use crate::args::Serve;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::paced::{Pace, Paced};
-use crate::place;
+use crate::{place, token};
 
 /// How long a server waits for a command.
 const COMMAND_WITHIN: Duration = Duration::from_secs(600);
@@ -30,7 +32,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves a place until it is told to end.
 pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
-    let hall = Hall::new(open(args, context)?, context);
+    if let Some(path) = &args.at.make_token {
+        token::make(path)?;
+        context.screen.say(format_args!("{} holds a new token", path.display()));
+        return Ok(ExitCode::Complete);
+    }
+    let token = args.reception.token_file.as_deref().map(token::read).transpose()?;
+    let hall = Hall::new(open(args, context)?, token, context);
     // A thread of its own, because ending a lease takes a while.
     let (is_over, told) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
@@ -40,9 +48,10 @@ pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
                 hall.look_after();
             }
         });
-        let served = match &args.at.socket {
-            Some(path) => socket::serve(path, &hall, context),
-            None => serve_one(&hall, context),
+        let served = match (&args.at.socket, &args.at.listen) {
+            (Some(path), _) => socket::serve(path, &hall, context),
+            (_, Some(address)) => listen::serve(address, &args.reception, &hall, context),
+            _ => serve_one(&hall, context),
         };
         drop(is_over);
         served
@@ -56,7 +65,7 @@ fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
     // Without the buffers of the standard library, which would hide from the wait what is there already.
     let input = File::from(std::io::stdin().as_fd().try_clone_to_owned().context("standard input")?);
     let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("standard output")?);
-    let ended = talk(hall, "peer", &pace, Paced::new(input, &pace), Paced::new(output, &pace));
+    let ended = talk(hall, &mut Visit::of("peer"), &pace, Paced::new(input, &pace), Paced::new(output, &pace));
     ended.map_err(Failure::from).context("the peer")?;
     Ok(context.check_interrupt()?)
 }

@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use rustix::fs::Mode;
 
 use super::COMMAND_WITHIN;
-use super::conversation::{Hall, talk};
+use super::conversation::{Hall, Visit, talk};
 use crate::command::Context;
 use crate::paced::{Pace, Paced};
 
@@ -28,7 +28,7 @@ pub fn serve(path: &Path, hall: &Hall, context: &Context) -> Result<()> {
                 let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
                 let Ok(second) = stream.try_clone() else { return };
                 // How it ended was logged.
-                let _ = talk(hall, &peer, &pace, Paced::new(stream, &pace), Paced::new(second, &pace));
+                let _ = talk(hall, &mut Visit::of(&peer), &pace, Paced::new(stream, &pace), Paced::new(second, &pace));
             });
         }
     });
