@@ -193,10 +193,10 @@ pub fn parent_of(file: &Path) -> PathBuf {
 
 /// Nothing is ever written into the source.
 pub fn refuse_inside(directory: &Path, site: &Path, what: &str) -> Result<()> {
-    let real = |path: &Path| -> Option<PathBuf> { path.canonicalize().ok() };
-    if let (Some(directory), Some(site)) = (real(directory), real(site))
-        && directory.starts_with(&site)
-    {
+    let Ok(directory) = directory.canonicalize() else { return Ok(()) };
+    // The tables may be behind a link, on another disk.
+    let parts = [site.to_owned(), site.join("data")];
+    if parts.iter().filter_map(|part| part.canonicalize().ok()).any(|part| directory.starts_with(part)) {
         usage!(
             "{what} would lie inside the site ({}), where nothing is written; choose another place",
             directory.display()

@@ -123,7 +123,7 @@ impl Collector {
 }
 
 /// Cuts a text to what a record takes.
-pub(in crate::site) fn cut(text: &mut String) {
+pub(crate) fn cut(text: &mut String) {
     if text.len() > MOST_TEXT_BYTES {
         text.truncate(text.floor_char_boundary(MOST_TEXT_BYTES - 3));
         text.push_str("...");

@@ -21,7 +21,7 @@ mod users;
 mod walk;
 
 pub use error::CheckError;
-pub(in crate::site) use finding::cut;
+pub(crate) use finding::cut;
 pub use finding::{Finding, Findings, Severity};
 pub use references::references;
 pub(in crate::site) use references::references_of;

@@ -84,8 +84,7 @@ pub enum RecoveryError {
     },
     /// libdb has tried and given up.
     #[error(
-        "{kind} recovery of the copy in {data} failed: libdb says: {}; take what can be read with --salvage",
-        words(said), data = data.display()
+        "{data}: {kind} recovery failed: libdb says: {}", words(said), data = data.display()
     )]
     Refused {
         /// The copy.
@@ -99,7 +98,7 @@ pub enum RecoveryError {
     },
     /// A signal has ended the process: libdb crashed.
     #[error(
-        "{kind} recovery of the copy in {data} crashed (signal {signal}{}): the logs or tables are damaged: take what can be read with --salvage",
+        "{data}: {kind} recovery crashed (signal {signal}{}): the logs or tables are damaged",
         behind(said), data = data.display()
     )]
     Crashed {
@@ -114,7 +113,7 @@ pub enum RecoveryError {
     },
     /// It took too long, and was killed.
     #[error(
-        "{kind} recovery of the copy in {data} was not done after {} seconds and was ended: the logs or tables are damaged: take what can be read with --salvage",
+        "{data}: {kind} recovery was not done after {} seconds and was ended: the logs or tables are damaged",
         limit.as_secs(), data = data.display()
     )]
     TimedOut {

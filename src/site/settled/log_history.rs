@@ -78,6 +78,28 @@ impl LogHistory {
     pub fn crashed_and_restarted(&self) -> bool {
         self.starts.iter().any(|start| start.after == StartedAfter::Unclean)
     }
+
+    /// Where such a server was started after the position that the newest checkpoint covers, so that recovery meets what it changed behind
+    /// changes that its tables didn't have: it fails then, or passes over some of them without a word.
+    pub fn restarted_since_checkpoint(&self) -> Option<Lsn> {
+        let covered = self.checkpoint.map_or(Lsn::default(), |checkpoint| checkpoint.ckp_lsn);
+        let since = self.starts.iter().rev().find(|start| start.at >= covered && start.after == StartedAfter::Unclean);
+        since.map(|start| start.at)
+    }
+
+    /// The log file that normal recovery needs and that can't be read, or isn't there, and why; `None` if all are there.
+    pub fn missing(&self) -> Option<String> {
+        let needed = self.needed_from();
+        match &self.gap {
+            _ if needed >= self.whole_from => None,
+            Some(gap) => Some(format!("there is a gap in the log: {gap}")),
+            None => {
+                // Without a checkpoint all are needed, and the newest of those that are away is known.
+                let missing = self.checkpoint.map_or(self.whole_from.saturating_sub(1), |_| needed);
+                Some(format!("data/log.{missing:010} is not there: put it back if there is a copy of it"))
+            }
+        }
+    }
 }
 
 /// Reads all log files in `data`, each to its end (10 MiB each, in bounded memory). What can't be read is part of the answer.

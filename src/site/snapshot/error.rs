@@ -95,8 +95,16 @@ pub enum SnapshotError {
         /// The first number that is missing.
         missing: u32,
     },
+    /// The copied log ends too early: before the place where it ended already, or before whole transactions.
+    #[error("{data}: {reason}, so the copy is void; start again, and if this stays, stop the server in order and export then", data = data.display())]
+    LogCut {
+        /// The directory of the log.
+        data: PathBuf,
+        /// Where it ends, and why that is too early.
+        reason: String,
+    },
     /// The log doesn't show from where on it is needed.
-    #[error("{data}: {reason}; without its log the copy of a running site can't be made whole: use --single-user or --freeze, or stop the server in order and export then", data = data.display())]
+    #[error("{data}: {reason}; without its log the copy of a running site can't be made whole: stop the server in order and export then", data = data.display())]
     LogUnreadable {
         /// The directory of the log.
         data: PathBuf,
@@ -120,6 +128,7 @@ impl SnapshotError {
                 | SnapshotError::TablesChanged { .. }
                 | SnapshotError::LogVanished { .. }
                 | SnapshotError::LogGap { .. }
+                | SnapshotError::LogCut { .. }
         )
     }
 

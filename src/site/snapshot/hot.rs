@@ -53,6 +53,11 @@ pub fn hot_copy(data: &Path, into: &Path, monitor: &dyn Monitor) -> Result<HotCo
     let logs = copy_held(&mut logs, into, monitor)?;
     let copied_end = read_log_end(into).map_err(|error| SnapshotError::scratch("read", into, error))?;
     let end = copied_end.end().ok_or_else(|| unreadable(format!("the copied log can't be read: {copied_end}")))?;
+    if end < start {
+        let reason = format!("the copied log ends at {end}, and had come to {start} before");
+        return Err(SnapshotError::LogCut { data: data.to_owned(), reason });
+    }
+    logs.check_end(data)?;
     let checkpoint_during = checkpoint_since(into, start).map_err(|error| unreadable(error.to_string()))?;
     Ok(HotCopy { start, end, checkpoint_during, tables, logs })
 }

@@ -11,7 +11,7 @@ use super::block::{BLOCK_BYTES, Copy, Original, Progress};
 use super::held_logs::{HeldLogs, log_name};
 use crate::monitor::Monitor;
 use crate::site::settled::log::{LogError, LogFile};
-use crate::site::settled::{Lsn, log_files};
+use crate::site::settled::{Lsn, has_transactions_behind, log_files};
 
 /// What was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,22 @@ pub struct CopiedLogs {
     pub cut: Option<Cut>,
 }
 
+impl CopiedLogs {
+    /// An error if whole transactions were left out, which no server that works has behind its last whole record.
+    ///
+    /// # Errors
+    /// [`SnapshotError::LogCut`], of the log in `data`.
+    pub fn check_end(&self, data: &Path) -> Result<(), SnapshotError> {
+        match self.cut.as_ref().filter(|cut| cut.has_transactions) {
+            None => Ok(()),
+            Some(cut) => {
+                let reason = format!("the log is damaged at {}, and whole transactions stand behind that", cut.at);
+                Err(SnapshotError::LogCut { data: data.to_owned(), reason })
+            }
+        }
+    }
+}
+
 /// The torn end of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
@@ -36,6 +52,8 @@ pub struct Cut {
     pub dropped_bytes: u64,
     /// What is wrong there.
     pub reason: String,
+    /// Whether whole transactions stand behind it: then it isn't just the end that was torn, and they are lost.
+    pub has_transactions: bool,
 }
 
 /// Times that newer files are asked for, or that a torn end is read again.
@@ -154,8 +172,7 @@ fn end_of(path: &Path, number: u32) -> Result<End, SnapshotError> {
         Err(LogError::Unwritten { .. }) => return Ok(End::NotBegun(None)),
         // Version 0: the header is written in part.
         Err(error @ (LogError::NotALog { .. } | LogError::Broken { .. } | LogError::Version { found: 0, .. })) => {
-            let (at, dropped_bytes) = (Lsn { file: number, offset: 0 }, last_written(path, 0)?);
-            return Ok(End::NotBegun(Some(Cut { at, dropped_bytes, reason: error.to_string() })));
+            return Ok(End::NotBegun(Some(cut_at(path, Lsn { file: number, offset: 0 }, error.to_string())?)));
         }
         // Which is for those to say who want to recover it.
         Err(_) => return Ok(End::Whole),
@@ -168,8 +185,13 @@ fn end_of(path: &Path, number: u32) -> Result<End, SnapshotError> {
             Some(Err(error)) => break error.to_string(),
         }
     };
-    let at = log.next_record();
-    Ok(End::Torn(Cut { at, dropped_bytes: last_written(path, u64::from(at.offset))?, reason }))
+    Ok(End::Torn(cut_at(path, log.next_record(), reason)?))
+}
+
+fn cut_at(path: &Path, at: Lsn, reason: String) -> Result<Cut, SnapshotError> {
+    let has_transactions =
+        has_transactions_behind(path, at).map_err(|error| SnapshotError::scratch("read", path, error))?;
+    Ok(Cut { at, dropped_bytes: last_written(path, u64::from(at.offset))?, reason, has_transactions })
 }
 
 /// Bytes from `offset` to the last one that is not zero.

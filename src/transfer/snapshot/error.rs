@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::endpoint::{Class, Failure};
+use crate::site::settled::Lsn;
 
 /// Why no snapshot could be taken. Each says what can be done instead.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +39,16 @@ pub enum SnapshotFailure {
         /// The site.
         site: PathBuf,
     },
-    /// The server has no process that can be seen.
+    /// The server was started on what a killed one had left, and has made no checkpoint since.
     #[error(
-        "{site}: a server runs on this site ({sign}), but its process can't be seen, so it can't be frozen; run this as root on the server's own machine, or without --freeze",
+        "{site}: the server was started again at {at} of the log after it had been killed, without recovery, and has made no checkpoint since, so its log fits neither its tables nor a copy of them; it makes one within a quarter of an hour of use, and when it is stopped in order: export then",
         site = site.display()
     )]
-    NoProcess {
+    Restarted {
         /// The site.
         site: PathBuf,
-        /// What shows that it runs.
-        sign: String,
+        /// The first record of the server that runs.
+        at: Lsn,
     },
     /// Something in the scratch directory went wrong.
     #[error("{path}: {source}", path = path.display())]
@@ -63,7 +64,7 @@ impl From<SnapshotFailure> for Failure {
     fn from(error: SnapshotFailure) -> Self {
         let class = match error {
             SnapshotFailure::Torn { .. } => Class::Damaged,
-            SnapshotFailure::Moving { .. } => Class::InUse,
+            SnapshotFailure::Moving { .. } | SnapshotFailure::Restarted { .. } => Class::InUse,
             _ => Class::Failed,
         };
         Failure::new(class, error)

@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 
 pub use error::SnapshotFailure;
 
-use crate::endpoint::Failure;
+use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, Original};
 use crate::monitor::Monitor;
 use crate::site::check::{CheckError, references};
-use crate::site::settled::{self, LogHistory, StartedAfter, Verdict};
+use crate::site::settled::{self, LogHistory, Lsn, StartedAfter, Verdict};
 use crate::site::snapshot::Scratch;
 use crate::site::{OwnSetting, Parts, ReadSiteError, Site, data_directory};
 
@@ -107,12 +107,13 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
     }
     match &state.verdict {
         Verdict::Running { pid, .. } => running::take(request, &data, *pid, monitor),
-        Verdict::Crashed { .. } => crashed::take(request, &data, monitor),
+        Verdict::Crashed { .. } => crashed::take(request, &data, &state, monitor),
         Verdict::Unsettled { reason, .. } if request.salvage => {
-            torn::take(request, &data, "unsettled", reason.clone(), monitor)
+            let losses = vec![settle::not_replayed(reason)];
+            torn::take(request, &data, "unsettled", reason.clone(), losses, monitor)
         }
         verdict if verdict.is_settled() && request.salvage => {
-            torn::take(request, &data, "stopped and settled", state.log.to_string(), monitor)
+            torn::take(request, &data, "stopped and settled", state.log.to_string(), Vec::new(), monitor)
         }
         _ => {
             let parts = Parts::examined(request.site, before.map_err(unreadable)?, state)?;
@@ -176,10 +177,30 @@ pub fn wait_until_stopped(site: &Path, limit: Duration) -> Result<bool, Failure>
 fn why_torn(site: &Path) -> Option<String> {
     let history = settled::read_history(&data_directory(site).ok()?).ok()?;
     let start = history.starts.iter().rev().find(|start| start.after == StartedAfter::Unclean)?;
-    Some(format!(
-        "the server was killed once and then started again at {} of the log without recovery, which release 980 never does: from then on its tables lacked what only the log had",
-        start.at
-    ))
+    Some(restarted(start.at))
+}
+
+/// What it means that a server was started on what a killed one had left.
+fn restarted(at: Lsn) -> String {
+    format!(
+        "the server was killed once and then started again at {at} of the log without recovery, which release 980 never does: from then on its tables lacked what only the log had"
+    )
+}
+
+/// The loss of what a recovery that goes through may leave out on such a site.
+fn passed_over(at: Lsn) -> (String, String) {
+    let why = format!("{}; recovery passes over some of what was changed since without a word", restarted(at));
+    ("changes since the server was started again".to_owned(), why)
+}
+
+/// Adds to the news of torn tables why they may be torn.
+fn explained(failure: Failure, history: &LogHistory) -> Failure {
+    match history.restarted_since_checkpoint() {
+        Some(at) if failure.class == Class::Damaged => {
+            Failure::new(Class::Damaged, format!("{failure}; {}", restarted(at)))
+        }
+        _ => failure,
+    }
 }
 
 fn history(data: &Path) -> Result<LogHistory, Failure> {

@@ -9,8 +9,10 @@ use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, Means, Original, Server};
 use crate::monitor::{Monitor, Silent};
 use crate::site::recovery::Kind;
-use crate::site::settled::{self, LogState, Lsn};
-use crate::site::snapshot::{CopiedFiles, Source, copy_files, copy_logs, copy_tables, hot_copy, open_for_writing};
+use crate::site::settled::{self, LogHistory, LogState, Lsn};
+use crate::site::snapshot::{
+    CopiedFiles, SnapshotError, Source, copy_files, copy_logs, copy_tables, hot_copy, open_for_writing,
+};
 use crate::site::{OwnSetting, Watch, inventory};
 
 /// A copy that the server has overtaken is made anew so many times.
@@ -52,7 +54,8 @@ fn visit(
     monitor: &dyn Monitor,
 ) -> Result<(Taken, Option<Lease<'static>>), Failure> {
     let inventory = inventory::take(request.site).map_err(super::unreadable)?;
-    let bench = Workbench::set_up(request, data, super::history(data)?.needed_from(), Some(&inventory), monitor)?;
+    let history = super::history(data)?;
+    let bench = Workbench::set_up(request, data, history.needed_from(), Some(&inventory), monitor)?;
     drop(inventory);
     let server = Server {
         admin_socket: request.site.join("citadel-admin.socket"),
@@ -61,6 +64,8 @@ fn visit(
         pid,
     };
     let mut visit = Visit { bench: &bench, server, files: None, setting: None, is_kept, lease: None };
+    // Nobody is frozen or cut off for a copy that can't be made whole.
+    visit.check_start(&history)?;
     let settled = bench.settle(&mut |into: &Path| match request.way {
         Way::Untouched => visit.hot(into),
         Way::Frozen => visit.frozen(into),
@@ -104,47 +109,73 @@ impl Visit<'_> {
     }
 
     fn hot_tables(&self, into: &Path, who: &str) -> Result<Copied, Failure> {
-        let monitor = self.bench.monitor;
+        let data = &self.server.data;
+        let copy = self.copy_until_whole(into, || Ok(hot_copy(data, into, self.bench.monitor)))?;
+        let state = settled::read_log_end(into).map_err(|error| super::source(into, error))?;
+        let is_settled =
+            matches!(state, LogState::Checkpoint { .. } | LogState::CleanStop { .. } | LogState::Recovered { .. });
+        if is_settled && copy.start == copy.end {
+            let proof = format!("{state}, before and after the copy");
+            return Ok(Copied { recovery: None, method: format!("{who} and settled"), proof, losses: Vec::new() });
+        }
+        let losses = self.check_start(&super::history(into)?)?;
+        let recovery = if copy.checkpoint_during.is_some() { Kind::Catastrophic } else { Kind::Normal };
+        let proof = format!("the log was copied after the tables and replayed to {}", copy.end);
+        Ok(Copied { recovery: Some(recovery), method: who.to_owned(), proof, losses })
+    }
+
+    /// Copies again while the server overtakes the copy.
+    fn copy_until_whole<T>(
+        &self,
+        into: &Path,
+        mut copy: impl FnMut() -> Result<Result<T, SnapshotError>, Failure>,
+    ) -> Result<T, Failure> {
         let mut last = String::new();
         for _ in 0..MOST_ROUNDS {
-            let copy = match hot_copy(&self.server.data, into, monitor) {
-                Ok(copy) => copy,
+            match copy()? {
                 Err(error) if error.is_void() => {
                     last = error.to_string();
                     self.bench.empty(into.to_owned())?;
-                    continue;
                 }
-                Err(error) => return Err(error.into()),
-            };
-            let state = settled::read_log_end(into).map_err(|error| super::source(into, error))?;
-            let is_settled =
-                matches!(state, LogState::Checkpoint { .. } | LogState::CleanStop { .. } | LogState::Recovered { .. });
-            if is_settled && copy.start == copy.end {
-                let proof = format!("{state}, before and after the copy");
-                return Ok(Copied { recovery: None, method: format!("{who} and settled"), proof });
+                copied => return Ok(copied?),
             }
-            let recovery = if copy.checkpoint_during.is_some() { Kind::Catastrophic } else { Kind::Normal };
-            let proof = format!("the log was copied after the tables and replayed to {}", copy.end);
-            return Ok(Copied { recovery: Some(recovery), method: who.to_owned(), proof });
         }
         Err(SnapshotFailure::Moving { site: self.server.site.clone(), rounds: MOST_ROUNDS, last }.into())
     }
 
+    /// What recovery would pass over in silence, if the server was started on what a killed one had left; without a salvage that is an error.
+    fn check_start(&self, copied: &LogHistory) -> Result<Vec<(String, String)>, Failure> {
+        match copied.restarted_since_checkpoint() {
+            Some(at) if !self.bench.request.salvage => {
+                Err(SnapshotFailure::Restarted { site: self.server.site.clone(), at }.into())
+            }
+            restarted => Ok(restarted.map(super::passed_over).into_iter().collect()),
+        }
+    }
+
     /// Tables and logs while the server is stopped by a signal; the files after it goes on.
     fn frozen(&mut self, into: &Path) -> Result<Copied, Failure> {
-        let monitor = self.bench.monitor;
-        // Logs are looked through while the server works: a checkpoint that comes meanwhile only makes fewer of them needed.
-        let from = super::history(&self.server.data)?.needed_from();
-        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
-        copy_tables(&self.server.data, into, Source::Still, monitor)?;
-        copy_logs(&self.server.data, into, from, monitor)?;
-        lease.release()?;
+        self.copy_until_whole(into, || self.copy_frozen(into))?;
         self.copy_files()?;
-        let end = super::history(into)?.end;
+        let history = super::history(into)?;
+        let losses = self.check_start(&history)?;
         let proof = format!(
-            "the server stood still while tables and log were copied; the log was replayed to its end at {end}"
+            "the server stood still while tables and log were copied; the log was replayed to its end at {}",
+            history.end
         );
-        Ok(Copied { recovery: Some(Kind::Normal), method: "frozen".into(), proof })
+        Ok(Copied { recovery: Some(Kind::Normal), method: "frozen".into(), proof, losses })
+    }
+
+    fn copy_frozen(&self, into: &Path) -> Result<Result<(), SnapshotError>, Failure> {
+        let (data, monitor) = (&self.server.data, self.bench.monitor);
+        // Logs are looked through while the server works: a checkpoint that comes meanwhile makes fewer of them needed, and some may be gone.
+        let from = super::history(data)?.needed_from();
+        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
+        let copied = copy_tables(data, into, Source::Still, monitor)
+            .and_then(|_| copy_logs(data, into, from, monitor))
+            .and_then(|logs| logs.check_end(data));
+        lease.release()?;
+        Ok(copied)
     }
 
     /// Everything while nobody else is on.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Request, SnapshotFailure, Taken, source};
 use crate::endpoint::{Class, Failure};
 use crate::monitor::Monitor;
-use crate::site::check::{Findings, references, walk_tables};
+use crate::site::check::{Findings, cut, references, walk_tables};
 use crate::site::inventory::Inventory;
 use crate::site::recovery::{self, Kind};
 use crate::site::salvage::salvage_site;
@@ -20,6 +20,8 @@ pub(super) struct Copied {
     pub method: String,
     /// What proves that it can be made whole, in words.
     pub proof: String,
+    /// What it lacks though it can be made whole, by name, and why.
+    pub losses: Vec<(String, String)>,
 }
 
 /// Tables that are whole.
@@ -32,6 +34,8 @@ pub(super) struct Settled {
     pub proof: String,
     /// What could not be had, by name, and why.
     pub losses: Vec<(String, String)>,
+    /// Whether all that was found to be wrong is among the losses.
+    pub is_salvaged: bool,
 }
 
 /// Makes a copy of tables and logs in an empty directory.
@@ -94,7 +98,7 @@ impl<'a> Workbench<'a> {
         for torn in &attempts {
             self.monitor.warning(&torn.what);
         }
-        self.salvage(copy, attempts.iter().find(|torn| torn.recovered).and_then(|torn| torn.recovery))
+        self.salvage(copy, &attempts)
     }
 
     fn attempt(&self, copy: &mut Copy<'_>, instead: Option<Kind>) -> Result<Outcome, Failure> {
@@ -106,7 +110,7 @@ impl<'a> Workbench<'a> {
         if let Some(kind) = recovery
             && let Err(failure) = self.recover(&data, kind)?
         {
-            return torn(false, self.in_site(&format!("{method}: {failure}")));
+            return torn(false, self.in_site(&failure.to_string()));
         }
         self.monitor.task("check");
         let walked = walk_tables(&data, self.monitor)?;
@@ -115,23 +119,38 @@ impl<'a> Workbench<'a> {
             return torn(true, self.in_site(&format!("{method}: {damage}")));
         }
         let proof = format!("{}; {tables} tables walked from end to end", copied.proof);
-        Ok(Outcome::Whole(Settled { data, method, proof, losses: Vec::new() }))
+        Ok(Outcome::Whole(Settled { data, method, proof, losses: copied.losses, is_salvaged: false }))
     }
 
-    /// Takes what can be had of a copy that can't be made whole.
-    fn salvage(&self, copy: &mut Copy<'_>, recovery: Option<Kind>) -> Result<Settled, Failure> {
+    /// Takes what can be had of a copy that can't be made whole: behind the recovery that went through, if one did.
+    fn salvage(&self, copy: &mut Copy<'_>, attempts: &[Torn]) -> Result<Settled, Failure> {
         let data = self.empty(self.scratch.data())?;
         let copied = copy(&data)?;
+        let recovery = match attempts.iter().find(|torn| torn.recovered) {
+            Some(torn) => torn.recovery,
+            None => {
+                let tried = attempts.iter().map(|torn| torn.what.as_str()).collect::<Vec<_>>().join("; ");
+                let method = format!("{}, not recovered", copied.method);
+                let losses = [copied.losses, vec![not_replayed(&tried)]].concat();
+                return self.salvage_tables(&data, &method, format!("no recovery went through: {tried}"), losses);
+            }
+        };
         if let Some(kind) = recovery
             && let Err(failure) = self.recover(&data, kind)?
         {
-            return Err(Failure::new(Class::Damaged, failure));
+            return Err(Failure::new(Class::Damaged, self.in_site(&failure.to_string())));
         }
-        self.salvage_tables(&data, &described(&copied.method, recovery), copied.proof)
+        self.salvage_tables(&data, &described(&copied.method, recovery), copied.proof, copied.losses)
     }
 
-    /// Puts salvaged tables into the place of the torn ones in `data`, a directory of copies or of links.
-    pub fn salvage_tables(&self, data: &Path, method: &str, proof: String) -> Result<Settled, Failure> {
+    /// Puts salvaged tables into the place of the torn ones in `data`, a directory of copies or of links. What is lost is added to `losses`.
+    pub fn salvage_tables(
+        &self,
+        data: &Path,
+        method: &str,
+        proof: String,
+        mut losses: Vec<(String, String)>,
+    ) -> Result<Settled, Failure> {
         self.monitor.task("salvage");
         let into = self.empty(self.scratch.path().join("salvaged"))?;
         let monitor = Renaming { bench: self };
@@ -140,19 +159,22 @@ impl<'a> Workbench<'a> {
             let target = data.join(table.file_name().unwrap_or_default());
             std::fs::rename(table, &target).map_err(|error| scratch(&target, error))?;
         }
-        let mut losses: Vec<(String, String)> =
-            salvaged.losses.into_iter().map(|loss| (loss.what.to_string(), loss.why)).collect();
+        losses.extend(salvaged.losses.into_iter().map(|loss| {
+            let mut why = self.in_site(&loss.why);
+            cut(&mut why);
+            (loss.what.to_string(), why)
+        }));
         losses.sort();
         let tables = salvaged.salvaged_tables.len();
         let method = match tables {
             0 => method.to_owned(),
             _ => format!("{method}, {tables} tables salvaged"),
         };
-        Ok(Settled { data: data.to_owned(), method, proof, losses })
+        Ok(Settled { data: data.to_owned(), method, proof, losses, is_salvaged: true })
     }
 
     /// A text that names the tables of the site, not their copies.
-    fn in_site(&self, text: &str) -> String {
+    pub fn in_site(&self, text: &str) -> String {
         let (copies, site) = (self.scratch.data(), self.request.site.join("data"));
         text.replace(&*copies.to_string_lossy(), &site.to_string_lossy())
     }
@@ -183,7 +205,7 @@ impl<'a> Workbench<'a> {
     pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
         let findings = references(&settled.data, self.scratch.path(), self.monitor)?;
         // A salvage has made losses of them.
-        if settled.losses.is_empty() {
+        if !settled.is_salvaged {
             warn_of(&findings, self.monitor);
         }
         let site = Site::of(Parts {
@@ -198,6 +220,13 @@ impl<'a> Workbench<'a> {
         })?;
         Ok(Taken { site, scratch: Some(self.scratch) })
     }
+}
+
+/// The loss of what only a log has that was not replayed.
+pub(super) fn not_replayed(why: &str) -> (String, String) {
+    let mut why = format!("they were not brought into the tables: {why}");
+    cut(&mut why);
+    ("changes that only the log has".into(), why)
 }
 
 /// Warns of the site's tables when it is told of their copies.

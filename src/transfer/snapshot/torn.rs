@@ -9,12 +9,13 @@ use crate::endpoint::Failure;
 use crate::monitor::Monitor;
 use crate::site::{Watch, inventory, settled};
 
-/// Reads whole tables in place, and puts what can be had of the torn ones into new tables in the scratch directory.
+/// Reads whole tables in place, and puts what can be had of the torn ones into new tables in the scratch directory. `losses` are known before.
 pub(super) fn take(
     request: &Request,
     data: &Path,
     method: &str,
     proof: String,
+    losses: Vec<(String, String)>,
     monitor: &dyn Monitor,
 ) -> Result<Taken, Failure> {
     let fingerprint = settled::fingerprint(data).map_err(super::unreadable)?;
@@ -27,7 +28,7 @@ pub(super) fn take(
         let link = in_place.join(&name);
         symlink(real.join(&name), &link).map_err(|error| scratch(&link, error))?;
     }
-    let settled = bench.salvage_tables(&in_place, method, proof)?;
+    let settled = bench.salvage_tables(&in_place, method, proof, losses)?;
     let rest = Rest { inventory, files: None, watch: Watch::Site(fingerprint), setting: None };
     bench.taken(settled, rest)
 }

@@ -1,5 +1,6 @@
 //! Exports at any moment: of a site that crashed, of one whose server runs, of one that is torn.
 
+mod damaged_log;
 mod interrupted;
 mod single_user;
 

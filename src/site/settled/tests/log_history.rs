@@ -48,6 +48,8 @@ fn a_server_that_was_started_after_a_crash_without_recovery_is_seen() {
     let found = history_of(&recorded("crashed-and-restarted.log"));
     assert_eq!(starts(&found), [BEGINNING, (lsn(1, 153_783), StartedAfter::Unclean)]);
     assert!(found.crashed_and_restarted());
+    let without_checkpoint = LogHistory { checkpoint: None, ..found };
+    assert_eq!(without_checkpoint.restarted_since_checkpoint(), Some(lsn(1, 153_783)));
 }
 
 #[test]

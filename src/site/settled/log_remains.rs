@@ -1,0 +1,46 @@
+//! What stands in a log file behind the place where its chain of records is broken.
+//!
+//! A server that is killed leaves a record that is there in part, and nothing behind it. Where a whole end of a transaction stands further on,
+//! the log was damaged in the middle, or a machine that lost power had written its newest blocks in another order.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::byte_order::ByteOrder;
+use super::log::checksum;
+use super::lsn::Lsn;
+
+/// Header and fixed fields of a record (see the reader of logs), and the kind `__txn_regop`, the end of a transaction.
+const FIXED_BYTES: usize = 28;
+const HEADER_BYTES: usize = 12;
+const TXN_REGOP: u32 = 10;
+/// Ends of transactions are short, even with a list of the locks that they held.
+const LONGEST_END: usize = 1024;
+/// So much of a file is looked through; it has 10 MiB.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Whether the whole end of a transaction stands in the log file `path` behind the place `from`, where no record begins that is whole.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn has_transactions_behind(path: &Path, from: Lsn) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from.offset.into()))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let is_end = |order: ByteOrder, record: &[u8], at: usize| -> Option<bool> {
+        if order.u32_at(record, HEADER_BYTES)? != TXN_REGOP {
+            return Some(false);
+        }
+        let (prev, len, sum) = (order.u32_at(record, 0)?, order.u32_at(record, 4)?, order.u32_at(record, 8)?);
+        let follows = (prev as usize) < from.offset as usize + at;
+        let rest = record.get(HEADER_BYTES..len as usize).filter(|_| (len as usize) <= LONGEST_END)?;
+        Some(follows && (len as usize) >= FIXED_BYTES && checksum(rest, prev, len) == sum)
+    };
+    let either = |at| {
+        let record = bytes.get(at..).unwrap_or_default();
+        [ByteOrder::Little, ByteOrder::Big].into_iter().any(|order| is_end(order, record, at) == Some(true))
+    };
+    Ok((1..bytes.len().saturating_sub(FIXED_BYTES - 1)).any(either))
+}
