@@ -27,6 +27,7 @@ fn a_log_damaged_in_front_of_whole_transactions_is_a_loss() {
     let (site, work) = (unpack_site("crashed"), Work::new());
     let log = fs::OpenOptions::new().write(true).open(site.path().join("data/log.0000000001")).unwrap();
     log.write_all_at(&[0; 4096], 400_000).unwrap();
+    drop(log);
     let archive = work.0.path().join("a.ctz");
     let exported = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
     assert_eq!(exported.status.code(), Some(5), "{}", said(&exported));
