@@ -93,7 +93,7 @@ fn a_site_without_a_log_that_can_be_read_is_not_copied_hot() {
     assert!(!error.is_void() && error.to_string().contains("there is no log"), "{error}");
     place.log(1, &[7; 1000]);
     let error = hot_copy(&place.data(), &place.copy(), &Silent).unwrap_err();
-    assert!(!error.is_void() && error.to_string().contains("--freeze"), "{error}");
+    assert!(!error.is_void() && error.to_string().contains("stop the server in order"), "{error}");
 }
 
 #[test]
