@@ -1,6 +1,7 @@
 //! The command line: arguments, streams, what is shown on the screen, exit codes. The work is the library's.
 
 mod args;
+mod building;
 mod command;
 mod error;
 mod exit_code;

@@ -1,9 +1,9 @@
-//! `pull`: an archive of what a peer serves.
+//! Collecting a peer's snapshot into an archive.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, RandomReader, Reader, Writer};
@@ -13,19 +13,13 @@ use ctdl_dump::transfer::pull::{Continued, Merged, Plan, complete_records};
 use ctdl_dump::transfer::{Summary, copy};
 use ctdl_dump::wire::{Info, Receiver, Scope, SnapshotId, Steady, WireError};
 
-use super::{Context, import};
-use crate::args::{Import, Pull};
-use crate::error::usage;
-use crate::exit_code::ExitCode;
-use crate::partial::beside;
+use crate::args::Pull;
+use crate::command::Context;
 use crate::peer::PeerConnector;
 use crate::place::parent_of;
 use crate::spool::Spool;
 use crate::stream::Stream;
-use crate::{json, screen, summary};
 
-/// What follows the name of a site in the name of the archive that was pulled for it.
-const PULLED: &str = ".ctdl-dump-pulled.ctz";
 /// So often the peer may take another snapshot before we have all of one.
 const MOST_SNAPSHOTS: u32 = 3;
 
@@ -33,43 +27,23 @@ const MOST_SNAPSHOTS: u32 = 3;
 struct Done {
     summary: Summary,
     archive_bytes: u64,
-    /// Records that were here, and records that came.
     taken: Option<(u64, u64)>,
 }
 
-/// Pulls from a peer, into an archive or a site.
-pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
-    match (&args.output, &args.site) {
-        (Some(output), _) => pull(args, output, context),
-        (None, Some(site)) => pull_site(args, site, context),
-        (None, None) => usage!("where to? give -o FILE or --site DIR"),
-    }
+/// A snapshot that was pulled, and what it took.
+pub struct Pulled {
+    pub summary: Summary,
+    pub archive_bytes: u64,
+    /// Records that were here, and records that came; not told if all came.
+    pub taken: Option<(u64, u64)>,
+    /// Bytes that came over the wire.
+    pub wire_bytes: u64,
+    /// How long everything took.
+    pub all: Duration,
 }
 
-/// Pulls into an archive beside the site, which stays there for the next time, and imports that.
-fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
-    import::check_target(site, args.replace, context)?;
-    let kept = beside(&std::path::absolute(site).context("the site")?, PULLED);
-    let have = kept.exists().then(|| kept.clone());
-    let pulling = Pull { have, force: true, json: false, ..args.clone() };
-    // What was left out on the other side is told once more by the import.
-    pull(&pulling, &kept, context)?;
-    let importing = Import {
-        archive: kept.clone(),
-        site: site.to_owned(),
-        replace: args.replace,
-        json: args.json,
-        ..Import::default()
-    };
-    let code = import::run(&importing, context)?;
-    context.screen.say(format_args!(
-        "{} stays here, so that the next pull transfers only what has changed; it holds every password of the site",
-        kept.display()
-    ));
-    Ok(code)
-}
-
-fn pull(args: &Pull, output: &Path, context: &Context) -> Result<ExitCode> {
+/// Pulls the peer's present snapshot into an archive. What an earlier run has got of it isn't transferred again, nor what `have` holds.
+pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
     let begun = Instant::now();
     let mut have = args.have.as_deref().map(open_archive).transpose()?;
     let mut spool = Spool::open(output, args.force, &args.peer)?;
@@ -106,7 +80,8 @@ fn pull(args: &Pull, output: &Path, context: &Context) -> Result<ExitCode> {
         }
     };
     spool.complete()?;
-    report(&done, bytes_came, begun, args, context)
+    let Done { summary, archive_bytes, taken } = done;
+    Ok(Pulled { summary, archive_bytes, taken, wire_bytes: bytes_came, all: begun.elapsed() })
 }
 
 /// Pulls one snapshot.
@@ -211,25 +186,4 @@ fn end_early(spool: Spool, error: &anyhow::Error, context: &Context) -> Result<(
 
 fn cause(error: &anyhow::Error) -> Option<&WireError> {
     error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.cause())
-}
-
-fn report(done: &Done, bytes_came: u64, begun: Instant, args: &Pull, context: &Context) -> Result<ExitCode> {
-    context.screen.clear();
-    context.screen.summary(&done.summary);
-    if let Some((here, came)) = done.taken {
-        context.screen.say(format_args!("{here} records were here, {came} came from the peer"));
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    let came = screen::bytes(bytes_came as f64);
-    let archive = screen::bytes(done.archive_bytes as f64);
-    context.screen.say(format_args!("{came} came over the wire; archive of {archive} in {seconds:.1} s"));
-    if args.json {
-        let mut line = json::summary(&done.summary);
-        line["archive_bytes"] = done.archive_bytes.into();
-        line["wire_bytes"] = bytes_came.into();
-        let mut output = context.data()?;
-        output.line(line)?;
-        output.flush()?;
-    }
-    Ok(summary::report_left_out(&done.summary, &context.screen))
 }

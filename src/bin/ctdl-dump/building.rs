@@ -1,0 +1,120 @@
+//! A site that is made of a stream of records: built beside its place, read back, and put there in one step.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ctdl_dump::endpoint::{Failure, Source};
+use ctdl_dump::monitor::Monitor;
+use ctdl_dump::site::install::{self, Staging, Target, TargetOptions};
+use ctdl_dump::site::{Expected, Readback, Site, SiteOwner, SiteSink, accounts, freshness};
+use ctdl_dump::transfer::{Summary, copy};
+
+use crate::command::Context;
+use crate::place;
+
+/// How a site is built.
+pub struct Plan<'a> {
+    /// What it is made of, in one line that tells it from anything else: the next run, and other people's, may meet it.
+    pub source: &'a str,
+    /// Where temporary files go; else into the staging directory.
+    pub scratch: Option<&'a Path>,
+    /// Whether what was written is read again, and compared.
+    pub reads_back: bool,
+}
+
+/// A complete site that is not in its place yet. It vanishes when it is dropped.
+pub struct Built {
+    staging: Staging,
+    /// What it was made of.
+    pub summary: Summary,
+    notices: Vec<String>,
+    told: Vec<String>,
+    is_read_back: bool,
+}
+
+/// The place for a site. Says what a person should know of it.
+pub fn open_target(site: &Path, replace: bool, context: &Context) -> Result<Target> {
+    let options = TargetOptions { replace, tables: &freshness, force_parts: false };
+    let target = Target::open(site, &options).map_err(Failure::from)?;
+    target.notes().iter().for_each(|note| context.screen.say(note));
+    Ok(target)
+}
+
+/// Finishes or removes what a killed run has left at the place for a site, and fails if no site could be built there.
+pub fn check_target(site: &Path, replace: bool, context: &Context) -> Result<()> {
+    for recovered in install::recover(site).map_err(Failure::from)? {
+        context.screen.say(&recovered);
+    }
+    let options = TargetOptions { replace, tables: &freshness, force_parts: false };
+    Target::open(site, &options).map_err(Failure::from)?;
+    Ok(())
+}
+
+/// Builds a site of all records that the source gives.
+pub fn build(
+    source: &mut dyn Source,
+    target: Target,
+    plan: &Plan,
+    monitor: &dyn Monitor,
+    context: &Context,
+) -> Result<Built> {
+    let told: Vec<String> = target.notes().to_vec();
+    let owner = owner_of(target.path(), context);
+    let staging = target.stage(plan.source).map_err(Failure::from)?;
+    let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
+    let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner).map_err(Failure::from)?;
+    let summary = copy(source, &mut sink, monitor)?;
+    let (expected, notices) = sink.into_expected();
+    staging.begin_sync();
+    if plan.reads_back {
+        read_back(staging.path(), scratch, expected, monitor)?;
+    }
+    Ok(Built { staging, summary, notices, told, is_read_back: plan.reads_back })
+}
+
+impl Built {
+    /// Puts it in its place, and says so.
+    pub fn put_in_place(self, context: &Context) -> Result<Summary> {
+        let installed = self.staging.commit().map_err(Failure::from)?;
+        context.screen.clear();
+        let checked = if self.is_read_back { ", read back" } else { "" };
+        context.screen.say(format_args!("{} is complete{checked} and in place", installed.path.display()));
+        if let Some(previous) = &installed.previous {
+            context.screen.say(format_args!("the previous site is kept in {}", previous.display()));
+        }
+        let notes = installed.notes.iter().filter(|note| !self.told.contains(note));
+        notes.chain(&self.notices).for_each(|note| context.screen.say(note));
+        Ok(self.summary)
+    }
+}
+
+fn read_back(staging: &Path, scratch: PathBuf, expected: Expected, monitor: &dyn Monitor) -> Result<()> {
+    monitor.task("read back");
+    let written = Site::open(staging).map_err(Failure::from).context("what was written")?;
+    let mut source = written.source(place::read_options(scratch), monitor);
+    copy(&mut source, &mut Readback::new(staging.to_owned(), expected), monitor)?;
+    Ok(())
+}
+
+/// Who the site belongs to: the owner of the target's data directory, else the user `citadel`, else whoever runs this.
+fn owner_of(target: &Path, context: &Context) -> SiteOwner {
+    if !rustix::process::geteuid().is_root() {
+        context
+            .screen
+            .say("not root: all files will belong to you; change their owner to the server's user before it starts");
+        return SiteOwner::of_process();
+    }
+    if let Ok(data) = std::fs::metadata(target.join("data")) {
+        return SiteOwner::ids_of(data.uid(), data.gid());
+    }
+    match accounts::user_by_name("citadel") {
+        Some((uid, gid)) => SiteOwner::ids_of(uid, gid),
+        None => {
+            context.screen.warning(
+                "there is no user citadel here: the site belongs to root; change its owner to the server's user",
+            );
+            SiteOwner::ids_of(0, 0)
+        }
+    }
+}

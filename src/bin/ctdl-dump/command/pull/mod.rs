@@ -1,0 +1,72 @@
+//! `pull`: an archive of what a peer serves, or a site.
+
+mod archive;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use self::archive::{Pulled, pull};
+use super::{Context, import};
+use crate::args::{Import, Pull};
+use crate::error::usage;
+use crate::exit_code::ExitCode;
+use crate::partial::beside;
+use crate::{building, json, screen, summary};
+
+/// What follows the name of a site in the name of the archive that was pulled for it.
+const PULLED: &str = ".ctdl-dump-pulled.ctz";
+
+/// Pulls from a peer, into an archive or a site.
+pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
+    match (&args.output, &args.site) {
+        (Some(output), _) => report(&pull(args, output, context)?, args, context),
+        (None, Some(site)) => pull_site(args, site, context),
+        (None, None) => usage!("where to? give -o FILE or --site DIR"),
+    }
+}
+
+/// Pulls into an archive beside the site, which stays there for the next time, and imports that.
+fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
+    building::check_target(site, args.replace, context)?;
+    let kept = beside(&std::path::absolute(site).context("the site")?, PULLED);
+    let have = kept.exists().then(|| kept.clone());
+    let pulling = Pull { have, force: true, json: false, ..args.clone() };
+    // What was left out on the other side is told once more by the import.
+    report(&pull(&pulling, &kept, context)?, &pulling, context)?;
+    let importing = Import {
+        archive: kept.clone(),
+        site: site.to_owned(),
+        replace: args.replace,
+        json: args.json,
+        ..Import::default()
+    };
+    let code = import::run(&importing, context)?;
+    context.screen.say(format_args!(
+        "{} stays here, so that the next pull transfers only what has changed; it holds every password of the site",
+        kept.display()
+    ));
+    Ok(code)
+}
+
+fn report(pulled: &Pulled, args: &Pull, context: &Context) -> Result<ExitCode> {
+    context.screen.clear();
+    context.screen.summary(&pulled.summary);
+    if let Some((here, came)) = pulled.taken {
+        context.screen.say(format_args!("{here} records were here, {came} came from the peer"));
+    }
+    let seconds = pulled.all.as_secs_f64();
+    let came = screen::bytes(pulled.wire_bytes as f64);
+    let archive = screen::bytes(pulled.archive_bytes as f64);
+    context.screen.say(format_args!("{came} came over the wire; archive of {archive} in {seconds:.1} s"));
+    if args.json {
+        let mut line = json::summary(&pulled.summary);
+        line["archive_bytes"] = pulled.archive_bytes.into();
+        line["wire_bytes"] = pulled.wire_bytes.into();
+        let mut output = context.data()?;
+        output.line(line)?;
+        output.flush()?;
+    }
+    Ok(summary::report_left_out(&pulled.summary, &context.screen))
+}
