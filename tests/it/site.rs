@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use ctdl_dump::endpoint::Source as _;
-use ctdl_dump::monitor::Silent;
+use ctdl_dump::endpoint::{Class, Source as _};
+use ctdl_dump::monitor::{Collecting, Silent};
 use ctdl_dump::record::{Body, Kind};
 use ctdl_dump::site::{OwnSetting, Parts, ReadOptions, Readback, Site, SiteOwner, SiteSink};
 use ctdl_dump::transfer::{Comparison, copy};
@@ -80,6 +80,42 @@ fn a_walk_over_a_site_changes_nothing_of_it() {
     copy(&mut opened.source(options(scratch.path()), &Silent), &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
     assert!(before.len() > 30);
     assert_eq!(before, listing(site.path()));
+}
+
+#[test]
+fn records_are_the_same_when_their_bodies_are_passed_over() {
+    let site = unpack_site("small");
+    let scratch = tempfile::tempdir().unwrap();
+    let opened = Site::open(site.path()).unwrap();
+    let walk = |every: usize| {
+        let mut source = opened.source(options(scratch.path()), &Silent);
+        let (mut headers, mut segment) = (Vec::new(), Vec::new());
+        while let Some(header) = source.next().unwrap() {
+            headers.push(header);
+            while headers.len() % every == 0 && source.segment(&mut segment).unwrap() {}
+        }
+        assert!(source.next().unwrap().is_none() && !source.segment(&mut segment).unwrap());
+        headers
+    };
+    let headers = walk(1);
+    assert!(headers.iter().any(|header| matches!(header.body, Some(Body::Segments(_)))));
+    assert_eq!(headers, walk(2));
+    assert_eq!(headers, walk(usize::MAX));
+}
+
+#[test]
+fn a_walk_that_is_interrupted_says_so_and_leaves_nothing_behind() {
+    let site = unpack_site("small");
+    let scratch = tempfile::tempdir().unwrap();
+    let opened = Site::open(site.path()).unwrap();
+    let monitor = Collecting::default();
+    let mut source = opened.source(options(scratch.path()), &monitor);
+    source.next().unwrap();
+    monitor.interrupt();
+    let error = copy(&mut source, &mut ctdl_dump::transfer::Discard, &monitor).unwrap_err();
+    assert_eq!(error.class, Class::Interrupted);
+    drop(source);
+    assert_eq!(scratch.path().read_dir().unwrap().count(), 0);
 }
 
 #[test]

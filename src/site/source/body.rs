@@ -63,13 +63,15 @@ impl<'s> BodyReader<'s> {
         Ok(bytes)
     }
 
-    /// Puts the next segment into `out`; `false` when the body is complete.
-    pub fn segment(&mut self, out: &mut Vec<u8>) -> Result<bool, ReadSiteError> {
-        out.clear();
+    /// Whether the body is not complete yet.
+    pub fn has_segment(&self) -> bool {
+        segment::next_bytes(self.length, self.done_bytes) > 0
+    }
+
+    /// Puts the next segment into `out`, which is empty when the body is complete.
+    pub fn segment(&mut self, out: &mut Vec<u8>) -> Result<(), ReadSiteError> {
         let wanted = segment::next_bytes(self.length, self.done_bytes);
-        if wanted == 0 {
-            return self.check_end().map(|()| false);
-        }
+        // What stood there is overwritten, so it need not be cleared.
         out.resize(wanted, 0);
         let mut filled = 0;
         while filled < wanted {
@@ -80,7 +82,7 @@ impl<'s> BodyReader<'s> {
             filled += read;
         }
         self.done_bytes += wanted as u64;
-        Ok(true)
+        if self.has_segment() { Ok(()) } else { self.check_end() }
     }
 
     /// Only a file can have more than was announced: values have checked their length themselves.

@@ -4,6 +4,7 @@
 //! other: a pass over the kind's table in page order, the external sort, then the records in canonical order. Large values are read where
 //! they lie. Nothing is ever written to the site.
 
+mod ahead;
 mod body;
 mod error;
 mod files;
@@ -19,6 +20,7 @@ mod tables;
 
 use std::path::PathBuf;
 
+pub use ahead::SiteSource;
 pub use error::ReadSiteError;
 pub use fresh::freshness;
 pub use parts::{OwnSetting, Parts, Watch, data_directory, snapshot_now};
@@ -31,10 +33,8 @@ use owners::Owners;
 use queue::{Body as Queued, Ordered, Queue};
 pub(in crate::site) use tables::{Tables, table_number};
 
-use crate::codec::{Digest, RecordHasher};
-use crate::endpoint::{Failure, Source};
 use crate::monitor::Monitor;
-use crate::record::{Body, End, Header, INLINE_BODY_BYTES, Kind, SiteInfo};
+use crate::record::{Body, Header, INLINE_BODY_BYTES, Kind};
 use crate::site::inventory::{Entry, LeftOut};
 
 /// How a site is to be read.
@@ -48,13 +48,11 @@ pub struct ReadOptions {
     pub without_fulltext: bool,
 }
 
-/// A walk over a site, record after record.
-pub struct SiteSource<'s> {
+/// The records of a site, one after the other, each to be read to the end of its body.
+struct Records<'s> {
     walk: Walk<'s>,
     stage: Stage<'s>,
     body: BodyReader<'s>,
-    hasher: RecordHasher,
-    info: SiteInfo,
     done_bytes: u64,
 }
 
@@ -87,15 +85,11 @@ enum Stage<'s> {
     End,
 }
 
-impl<'s> SiteSource<'s> {
+impl<'s> Records<'s> {
     fn begin(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
         let odd = Queue::new(&options.scratch, 1 << 20);
         let logs = files::log_files(site.root(), &site.inventory().logs, &options.logs);
-        let mut info = site.info().clone();
-        if options.without_fulltext {
-            info.without.push("fulltext".into());
-        }
-        SiteSource {
+        Records {
             walk: Walk {
                 site,
                 tables: site.tables(),
@@ -110,8 +104,6 @@ impl<'s> SiteSource<'s> {
             },
             stage: Stage::Start,
             body: BodyReader::nothing(),
-            hasher: RecordHasher::default(),
-            info,
             done_bytes: 0,
         }
     }
@@ -146,11 +138,8 @@ impl<'s> SiteSource<'s> {
         }
     }
 
-    fn next_record(&mut self) -> Result<Option<Header>, ReadSiteError> {
-        let mut rest = Vec::new();
-        while self.body.segment(&mut rest)? {
-            self.hasher.body(&rest);
-        }
+    /// The next record; `None` at the end.
+    fn next(&mut self) -> Result<Option<Header>, ReadSiteError> {
         loop {
             if let Some((mut header, mut body, replaces)) = self.next_of_stage()? {
                 self.done_bytes += body.length();
@@ -162,7 +151,6 @@ impl<'s> SiteSource<'s> {
                     });
                 }
                 self.body = body;
-                self.hasher.begin(&header);
                 return Ok(Some(header));
             }
             if matches!(self.stage, Stage::End) {
@@ -170,6 +158,21 @@ impl<'s> SiteSource<'s> {
             }
             self.stage = self.walk.stage_after(&self.stage)?;
         }
+    }
+
+    /// Whether there is more of the record's body.
+    fn has_segment(&self) -> bool {
+        self.body.has_segment()
+    }
+
+    /// The next segment of it.
+    fn segment(&mut self, segment: &mut Vec<u8>) -> Result<(), ReadSiteError> {
+        self.body.segment(segment)
+    }
+
+    /// How far the walk is: bytes of so many bytes, once that is known.
+    fn position(&self) -> Option<(u64, u64)> {
+        self.walk.total_bytes.map(|total| (self.done_bytes.min(total), total))
     }
 }
 
@@ -257,35 +260,5 @@ impl<'s> Walk<'s> {
                 }
             },
         }
-    }
-}
-
-impl Source for SiteSource<'_> {
-    fn site(&self) -> &SiteInfo {
-        &self.info
-    }
-
-    fn position(&self) -> Option<(u64, u64)> {
-        self.walk.total_bytes.map(|total| (self.done_bytes.min(total), total))
-    }
-
-    fn next(&mut self) -> Result<Option<Header>, Failure> {
-        Ok(self.next_record()?)
-    }
-
-    fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
-        let is_there = self.body.segment(segment)?;
-        if is_there {
-            self.hasher.body(segment);
-        }
-        Ok(is_there)
-    }
-
-    fn digest(&self) -> Digest {
-        self.hasher.digest()
-    }
-
-    fn finish(&mut self) -> Result<End, Failure> {
-        Ok(self.walk.site.parts().look_again()?)
     }
 }

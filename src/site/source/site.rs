@@ -1,6 +1,7 @@
 //! A site whose tables are settled.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::owners::Owners;
 use super::parts::{Parts, data_owner};
@@ -11,7 +12,9 @@ use crate::record::{Root, SiteInfo};
 use crate::site::inventory::{Inventory, What};
 
 /// A site that can be read: settled, its tables open, its files listed.
-pub struct Site {
+pub struct Site(Arc<Opened>);
+
+struct Opened {
     parts: Parts,
     tables: Tables,
     data_owner: (u32, u32),
@@ -35,39 +38,44 @@ impl Site {
         let tables = Tables::open(&parts.data)?;
         let data_owner = data_owner(&parts.root)?;
         let info = site_info(&tables, &parts, data_owner)?;
-        Ok(Site { parts, tables, data_owner, info })
+        Ok(Site(Arc::new(Opened { parts, tables, data_owner, info })))
     }
 
     /// Begins a walk over all records.
     pub fn source<'s>(&'s self, options: ReadOptions, monitor: &'s dyn Monitor) -> SiteSource<'s> {
-        SiteSource::begin(self, options, monitor)
+        SiteSource::new(self, options, monitor)
     }
 
     /// What is known of the site from the beginning.
     pub fn info(&self) -> &SiteInfo {
-        &self.info
+        &self.0.info
     }
 
     /// Where the site is.
     pub fn root(&self) -> &Path {
-        &self.parts.root
+        &self.0.parts.root
     }
 
     /// What the site has besides its tables, and what of it is not carried.
     pub fn inventory(&self) -> &Inventory {
-        &self.parts.inventory
+        &self.0.parts.inventory
+    }
+
+    /// Another handle to it, for a thread of its own.
+    pub(super) fn shared(&self) -> Site {
+        Site(Arc::clone(&self.0))
     }
 
     pub(super) fn parts(&self) -> &Parts {
-        &self.parts
+        &self.0.parts
     }
 
     pub(super) fn tables(&self) -> &Tables {
-        &self.tables
+        &self.0.tables
     }
 
     pub(super) fn owners(&self) -> Owners {
-        Owners::new(self.data_owner.0, self.data_owner.1)
+        Owners::new(self.0.data_owner.0, self.0.data_owner.1)
     }
 
     /// The sum of the sizes of all files outside the tables, in bytes.

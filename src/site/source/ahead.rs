@@ -1,0 +1,248 @@
+//! The walk on a thread of its own, a few records ahead of whoever takes them: one thread reads the disk, scans, sorts and decodes, while the
+//! other hashes and writes. What is under way is bounded.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::{ReadOptions, ReadSiteError, Records, Site};
+use crate::codec::{Digest, RecordHasher};
+use crate::endpoint::{Failure, Source};
+use crate::monitor::Monitor;
+use crate::record::{Body, End, Header, SiteInfo};
+
+/// A batch is full when it has so many bytes of bodies, or so many records and segments.
+const BATCH_BYTES: usize = 256 << 10;
+const BATCH_STEPS: usize = 256;
+/// Batches that wait to be taken.
+const WAITING_BATCHES: usize = 2;
+/// How often somebody who waits for the walk looks whether he still may.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A walk over a site, record after record.
+pub struct SiteSource<'s> {
+    site: &'s Site,
+    monitor: &'s dyn Monitor,
+    info: SiteInfo,
+    options: ReadOptions,
+    walk: Option<Ahead>,
+    batch: Batch,
+    is_over: bool,
+    hasher: RecordHasher,
+}
+
+/// The thread that walks.
+struct Ahead {
+    thread: JoinHandle<()>,
+    stop: Arc<Stop>,
+    batches: Receiver<Result<Batch, ReadSiteError>>,
+    /// Takes segments that were used, for their memory.
+    used: Sender<Vec<u8>>,
+}
+
+/// What came next in the walk.
+enum Step {
+    Record(Header),
+    Segment(Vec<u8>),
+}
+
+/// What comes next, in its order.
+#[derive(Default)]
+struct Batch {
+    steps: VecDeque<Step>,
+    bytes: usize,
+    /// How far the walk was at its end.
+    position: Option<(u64, u64)>,
+    /// Whether the walk has come to its end, too.
+    is_last: bool,
+}
+
+/// Tells the walk to end early. All else that a walk has to report is reported where its records are taken.
+#[derive(Default)]
+struct Stop(AtomicBool);
+
+impl<'s> SiteSource<'s> {
+    pub(super) fn new(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
+        let mut info = site.info().clone();
+        if options.without_fulltext {
+            info.without.push("fulltext".into());
+        }
+        SiteSource {
+            site,
+            monitor,
+            info,
+            options,
+            walk: None,
+            batch: Batch::default(),
+            is_over: false,
+            hasher: RecordHasher::default(),
+        }
+    }
+
+    /// What comes next, which may not have been read yet; `None` at the end.
+    fn upcoming(&mut self) -> Result<Option<&Step>, ReadSiteError> {
+        while self.batch.steps.is_empty() && !self.is_over {
+            let walk = match &mut self.walk {
+                Some(walk) => walk,
+                None => self.walk.insert(Ahead::start(self.site.shared(), self.options.clone())?),
+            };
+            // Whatever goes wrong, nothing comes after it.
+            self.is_over = true;
+            match walk.batch(self.monitor) {
+                Some(batch) => {
+                    self.batch = batch?;
+                    self.is_over = self.batch.is_last;
+                }
+                None => self.panicked(),
+            }
+        }
+        Ok(self.batch.steps.front())
+    }
+
+    /// The walk has ended without its end: the panic that has ended it goes on here, or it would look like the end of all records.
+    fn panicked(&mut self) {
+        if let Some(Err(panic)) = self.walk.take().map(|walk| walk.thread.join()) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Source for SiteSource<'_> {
+    fn site(&self) -> &SiteInfo {
+        &self.info
+    }
+
+    fn position(&self) -> Option<(u64, u64)> {
+        self.batch.position
+    }
+
+    fn next(&mut self) -> Result<Option<Header>, Failure> {
+        loop {
+            self.upcoming()?;
+            match self.batch.steps.pop_front() {
+                None => return Ok(None),
+                Some(Step::Segment(_)) => {}
+                Some(Step::Record(header)) => {
+                    self.hasher.begin(&header);
+                    return Ok(Some(header));
+                }
+            }
+        }
+    }
+
+    fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
+        if !matches!(self.upcoming()?, Some(Step::Segment(_))) {
+            return Ok(false);
+        }
+        if let Some(Step::Segment(bytes)) = self.batch.steps.pop_front() {
+            let used = std::mem::replace(segment, bytes);
+            self.hasher.body(segment);
+            if let Some(walk) = &self.walk {
+                // A walk that is over needs no memory.
+                let _ = walk.used.send(used);
+            }
+        }
+        Ok(true)
+    }
+
+    fn digest(&self) -> Digest {
+        self.hasher.digest()
+    }
+
+    fn finish(&mut self) -> Result<End, Failure> {
+        Ok(self.site.parts().look_again()?)
+    }
+}
+
+impl Ahead {
+    fn start(site: Site, options: ReadOptions) -> Result<Self, ReadSiteError> {
+        let (sender, batches) = sync_channel(WAITING_BATCHES);
+        let (used, spare) = channel();
+        let stop = Arc::new(Stop::default());
+        let (path, shared_stop) = (site.root().to_owned(), Arc::clone(&stop));
+        let thread = std::thread::Builder::new()
+            .name("walk".into())
+            .spawn(move || walk(&site, options, &shared_stop, &sender, &spare))
+            .map_err(|source| ReadSiteError::Io { path, source })?;
+        Ok(Ahead { thread, stop, batches, used })
+    }
+
+    /// Waits for the next batch; `None` if there will be none because the thread is gone.
+    fn batch(&mut self, monitor: &dyn Monitor) -> Option<Result<Batch, ReadSiteError>> {
+        loop {
+            match self.batches.recv_timeout(PATIENCE) {
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Timeout) if monitor.is_interrupted() => {
+                    self.stop.0.store(true, Ordering::Relaxed)
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}
+
+impl Drop for SiteSource<'_> {
+    /// Nothing of the site is open any more when this is gone.
+    fn drop(&mut self) {
+        let Some(Ahead { thread, stop, batches, used }) = self.walk.take() else { return };
+        stop.0.store(true, Ordering::Relaxed);
+        drop((batches, used));
+        // Who gives up a walk needs no verdict on it.
+        let _ = thread.join();
+    }
+}
+
+/// The work of the thread: ends when all was given, or nobody takes it any more.
+fn walk(
+    site: &Site,
+    options: ReadOptions,
+    stop: &Stop,
+    batches: &SyncSender<Result<Batch, ReadSiteError>>,
+    used: &Receiver<Vec<u8>>,
+) {
+    let mut records = Records::begin(site, options, stop);
+    loop {
+        let batch = next_batch(&mut records, used);
+        let is_last = batch.as_ref().map_or(true, |batch| batch.is_last);
+        if batches.send(batch).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn next_batch(records: &mut Records, used: &Receiver<Vec<u8>>) -> Result<Batch, ReadSiteError> {
+    let mut batch = Batch::default();
+    while batch.bytes < BATCH_BYTES && batch.steps.len() < BATCH_STEPS {
+        if records.has_segment() {
+            let mut segment = used.try_recv().unwrap_or_default();
+            records.segment(&mut segment)?;
+            batch.bytes += segment.len();
+            batch.steps.push_back(Step::Segment(segment));
+            continue;
+        }
+        let Some(header) = records.next()? else {
+            batch.is_last = true;
+            break;
+        };
+        if let Some(Body::Inline(bytes)) = &header.body {
+            batch.bytes += bytes.len();
+        }
+        batch.steps.push_back(Step::Record(header));
+    }
+    batch.position = records.position();
+    Ok(batch)
+}
+
+impl Monitor for Stop {
+    fn task(&self, _name: &str) {}
+    fn progress(&self, _bytes: u64, _records: u64) {}
+    fn position(&self, _done: u64, _total: u64) {}
+    fn warning(&self, _text: &str) {}
+    fn is_interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
