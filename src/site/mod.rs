@@ -15,7 +15,7 @@ pub mod snapshot;
 pub mod sort;
 mod source;
 
-pub use sink::{Expected, Readback, SiteOwner, SiteSink, WriteSiteError};
+pub use sink::{Expected, Misfits, Readback, SiteOwner, SiteSink, WriteSiteError, layout_at};
 pub use source::{
     OwnSetting, Parts, ReadOptions, ReadSiteError, Site, SiteSource, Watch, data_directory, freshness, snapshot_now,
 };

@@ -15,4 +15,5 @@ mod serve;
 mod site;
 mod snapshot;
 mod support;
+mod target;
 mod wire;

@@ -42,7 +42,9 @@ fn a_site_written_from_its_records_is_the_same_site() {
             SiteOwner::of_process()
         };
         let mut source = old_site.source(options(scratch.path()), &Silent);
-        let mut sink = SiteSink::create(new.path(), scratch.path().to_owned(), owner).unwrap();
+        let mut sink =
+            SiteSink::create(new.path(), scratch.path().to_owned(), owner, ctdl_dump::record::Layout::LP64_LITTLE)
+                .unwrap();
         let summary = copy(&mut source, &mut sink, &Silent).unwrap();
         assert!(summary.kinds.iter().any(|(kind, count)| *kind == Kind::User && count.records > 1));
         let (expected, notices) = sink.into_expected();

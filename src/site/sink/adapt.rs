@@ -1,6 +1,6 @@
 //! What must be different on the new machine, and what a person must know of the site: one pass over each header.
 
-use crate::record::{Body, Fields, Header, Kind, Owner, SiteInfo, Value, printable};
+use crate::record::{Body, Fields, Header, Kind, Layout, Owner, SiteInfo, Value, printable};
 use crate::site::accounts;
 
 /// Who owns what is the site's own on this machine.
@@ -31,9 +31,12 @@ impl SiteOwner {
 #[derive(Debug)]
 pub(super) struct Adapter {
     owner: SiteOwner,
+    target: Layout,
+    is_same_layout: bool,
     without_fulltext: bool,
     notices: Vec<String>,
     kept_owners: u64,
+    residues: u64,
 }
 
 /// Settings that make the new server run a program or speak to another machine.
@@ -46,8 +49,21 @@ const OUTWARD: [(&str, &str); 5] = [
 ];
 
 impl Adapter {
-    pub fn new(owner: SiteOwner) -> Self {
-        Adapter { owner, without_fulltext: false, notices: Vec::new(), kept_owners: 0 }
+    pub fn new(owner: SiteOwner, target: Layout) -> Self {
+        Adapter {
+            owner,
+            target,
+            is_same_layout: true,
+            without_fulltext: false,
+            notices: Vec::new(),
+            kept_owners: 0,
+            residues: 0,
+        }
+    }
+
+    /// Whether the records come from a site of the target's layout, so that they become the very bytes that they were.
+    pub fn is_same_layout(&self) -> bool {
+        self.is_same_layout
     }
 
     pub fn ids(&self) -> Option<(u32, u32)> {
@@ -55,6 +71,13 @@ impl Adapter {
     }
 
     pub fn begin(&mut self, site: &SiteInfo) {
+        self.is_same_layout = site.layout == self.target;
+        if !self.is_same_layout {
+            self.notices.push(format!(
+                "the site comes from a {} server and was written for a {} one",
+                site.layout, self.target
+            ));
+        }
         self.without_fulltext = site.without.iter().any(|what| what == "fulltext");
         if self.without_fulltext {
             self.notices.push(
@@ -66,6 +89,9 @@ impl Adapter {
     /// The header as it is to be written, and whether it is another than the one that came.
     pub fn adapt(&mut self, header: &Header) -> (Header, bool) {
         let mut adapted = header.clone();
+        if !self.is_same_layout && header.residue.is_some() {
+            self.residues += 1;
+        }
         match header.kind {
             Kind::Config => self.setting(&mut adapted),
             Kind::File | Kind::Log => self.owners(&mut adapted.fields),
@@ -89,6 +115,12 @@ impl Adapter {
             self.notices.push(format!(
                 "{} files belonged to others than the site's user; only root can give files away, so they are yours now",
                 self.kept_owners
+            ));
+        }
+        if self.residues > 0 {
+            self.notices.push(format!(
+                "{} records had bytes between or behind their fields that no server looks at (leftovers of the old machine's memory); they were left out",
+                self.residues
             ));
         }
         self.notices.push(

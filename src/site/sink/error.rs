@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Misfits;
 use crate::endpoint::{Class, Failure};
 use crate::record::Kind;
 use crate::site::btree::TableWriteError;
@@ -47,12 +48,15 @@ pub enum WriteSiteError {
         /// Its key.
         key: String,
     },
-    /// A number of a list doesn't fit.
+    /// A number of the present record's list doesn't fit.
     #[error("a list of numbers can't be written: {problem}")]
     Numbers {
         /// What is wrong.
         problem: Problem,
     },
+    /// Records that the target's layout has no room for.
+    #[error("{0}")]
+    Misfits(Misfits),
     /// A table that Citadel can't have.
     #[error("a record of table {table}, and tables have numbers from 0 to 255")]
     BadTable {

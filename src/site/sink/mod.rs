@@ -1,6 +1,6 @@
 //! A staging directory as a sink of records: what will be the site once `site::install` puts it in place (`format-spec/site.md`).
 //!
-//! Tables are written anew, in the layout of a 64-bit little-endian server; files, directories and links get their modes, owners and times.
+//! Tables are written anew, in the layout of the target's server; files, directories and links get their modes, owners and times.
 //! What must be different on this machine (owners above all) is changed in the record before it is written, and the digests of the records
 //! as they were written are kept: `Readback` compares them with what a walk over the finished staging directory gives.
 
@@ -8,13 +8,17 @@ mod adapt;
 mod checklist;
 mod error;
 mod files;
+mod misfits;
 mod tables;
+mod target;
 
 use std::path::{Path, PathBuf};
 
 pub use adapt::SiteOwner;
 pub use checklist::{Expected, Readback};
 pub use error::WriteSiteError;
+pub use misfits::Misfits;
+pub use target::layout_at;
 
 use adapt::Adapter;
 use checklist::Checklist;
@@ -24,10 +28,11 @@ use tables::{TableSet, ValueStream};
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink};
 use crate::record::{Body, End, Header, Kind, Layout, SiteInfo};
-use crate::site::layout::{self, FromBody, table};
+use crate::site::layout::{self, FromBody, LayoutError, table};
 
 /// Writes a site into a directory.
 pub struct SiteSink {
+    target: Layout,
     tables: TableSet,
     files: FileWriter,
     adapter: Adapter,
@@ -36,7 +41,8 @@ pub struct SiteSink {
     current: Current,
     /// The record as it is written, and whether it differs from the one that came.
     header: Option<(Header, bool)>,
-    is_same_layout: bool,
+    /// Records that don't fit the target's layout. From the first one on nothing is written any more; the rest is looked at to name them all.
+    misfits: Misfits,
 }
 
 /// What is done with the body of the present record.
@@ -54,18 +60,20 @@ enum Current {
 }
 
 impl SiteSink {
-    /// A sink that fills the empty directory `root`; scratch files of the tables go to `scratch`, whatever is the site's own belongs to `owner`.
-    pub fn create(root: &Path, scratch: PathBuf, owner: SiteOwner) -> Result<SiteSink, WriteSiteError> {
+    /// A sink that fills the empty directory `root` for a server of the layout `target`; scratch files of the tables go to `scratch`, whatever is
+    /// the site's own belongs to `owner`.
+    pub fn create(root: &Path, scratch: PathBuf, owner: SiteOwner, target: Layout) -> Result<SiteSink, WriteSiteError> {
         let files = FileWriter::create(root, owner.ids())?;
         Ok(SiteSink {
-            tables: TableSet::new(root.join("data"), scratch),
+            target,
+            tables: TableSet::new(root.join("data"), scratch, target.order),
             files,
-            adapter: Adapter::new(owner),
+            adapter: Adapter::new(owner, target),
             checklist: Checklist::default(),
             hasher: RecordHasher::default(),
             current: Current::Nothing,
             header: None,
-            is_same_layout: true,
+            misfits: Misfits::new(target),
         })
     }
 
@@ -75,10 +83,11 @@ impl SiteSink {
     }
 
     fn begin_record(&mut self, header: &Header) -> Result<(), WriteSiteError> {
-        let target = Layout::LP64_LITTLE;
+        let target = self.target;
         let length = header.body.as_ref().map_or(0, Body::length);
         self.current = match header.kind {
             Kind::Loss | Kind::Omitted => Current::Nothing,
+            Kind::File | Kind::Log if self.misfits.count() > 0 => Current::Nothing,
             Kind::File if header.body.is_some() && header.fields.get("target").is_some() => Current::Link(Vec::new()),
             Kind::File | Kind::Log => {
                 self.files.begin(header)?;
@@ -93,7 +102,7 @@ impl SiteSink {
                 self.numbers(pair.table, pair.key, length)?
             }
             Kind::Room => {
-                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
                 self.tables.put(&pair)?;
                 match (&header.body, header.fields.int("number")) {
                     (Some(_), Some(number)) => self.numbers(table::LISTS, layout::list_key(number, target)?, length)?,
@@ -103,12 +112,12 @@ impl SiteSink {
             }
             Kind::Message => self.begin_message(header)?,
             Kind::Table => {
-                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
                 Current::Values(vec![self.tables.begin(pair.table, pair.key, length)?])
             }
             _ if header.body.is_some() => Current::Collect(Vec::new()),
             _ => {
-                let pair = layout::encode_pair(header, &[], target, self.is_same_layout)?;
+                let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
                 self.tables.put(&pair)?;
                 Current::Nothing
             }
@@ -120,15 +129,15 @@ impl SiteSink {
     }
 
     fn numbers(&mut self, table: u8, key: Vec<u8>, body_bytes: u64) -> Result<Current, WriteSiteError> {
-        let target = Layout::LP64_LITTLE;
+        let target = self.target;
         // The schema has checked that the body is a list of whole numbers.
         let length = layout::list_value_bytes(target, body_bytes).unwrap_or(0);
         Ok(Current::Numbers(FromBody::new(target), self.tables.begin(table, key, length)?))
     }
 
     fn begin_message(&mut self, header: &Header) -> Result<Current, WriteSiteError> {
-        let target = Layout::LP64_LITTLE;
-        if let Some(pair) = layout::encode_metadata(header, target, self.is_same_layout)? {
+        let target = self.target;
+        if let Some(pair) = layout::encode_metadata(header, target, self.adapter.is_same_layout())? {
             self.tables.put(&pair)?;
         }
         let number = header.key.first_number().unwrap_or_default();
@@ -171,12 +180,27 @@ impl SiteSink {
         }
     }
 
+    /// Keeps a record that doesn't fit the target's layout for the end, when all of them are known.
+    fn keep_misfit(&mut self, result: Result<(), WriteSiteError>) -> Result<(), WriteSiteError> {
+        let misfit = match (result, &self.header) {
+            (Err(WriteSiteError::Layout(misfit)), _) => misfit,
+            (Err(WriteSiteError::Numbers { problem }), Some((header, _))) => {
+                LayoutError { kind: header.kind, key: header.key.to_string(), problem }
+            }
+            (result, _) => return result,
+        };
+        self.misfits.add(misfit);
+        self.tables.stop();
+        self.current = Current::Nothing;
+        Ok(())
+    }
+
     fn end(&mut self, digest: &Digest) -> Result<(), WriteSiteError> {
         let Some((mut header, mut is_changed)) = self.header.take() else { return Ok(()) };
         match std::mem::replace(&mut self.current, Current::Nothing) {
             Current::Nothing => {}
             Current::Collect(body) => {
-                let pair = layout::encode_pair(&header, &body, Layout::LP64_LITTLE, self.is_same_layout)?;
+                let pair = layout::encode_pair(&header, &body, self.target, self.adapter.is_same_layout())?;
                 self.tables.put(&pair)?;
             }
             Current::Numbers(_, value) => self.tables.end(value)?,
@@ -204,7 +228,6 @@ impl SiteSink {
 
 impl Sink for SiteSink {
     fn begin(&mut self, site: &SiteInfo) -> Result<(), Failure> {
-        self.is_same_layout = site.layout == Layout::LP64_LITTLE;
         self.adapter.begin(site);
         Ok(self.files.set_root(&site.root, &self.adapter)?)
     }
@@ -217,23 +240,29 @@ impl Sink for SiteSink {
         if is_changed {
             self.hasher.begin(&header);
         }
-        self.begin_record(&header)?;
+        let begun = self.begin_record(&header);
         self.header = Some((header, is_changed));
-        Ok(())
+        Ok(self.keep_misfit(begun)?)
     }
 
     fn segment(&mut self, segment: &[u8]) -> Result<(), Failure> {
         if self.header.as_ref().is_some_and(|(_, is_changed)| *is_changed) {
             self.hasher.body(segment);
         }
-        Ok(self.take(segment)?)
+        let taken = self.take(segment);
+        Ok(self.keep_misfit(taken)?)
     }
 
     fn end_record(&mut self, digest: &Digest) -> Result<(), Failure> {
-        Ok(self.end(digest)?)
+        let ended = self.end(digest);
+        Ok(self.keep_misfit(ended)?)
     }
 
     fn finish(&mut self, _end: &End) -> Result<(), Failure> {
+        if self.misfits.count() > 0 {
+            let misfits = std::mem::replace(&mut self.misfits, Misfits::new(self.target));
+            return Err(WriteSiteError::Misfits(misfits).into());
+        }
         self.tables.finish(self.adapter.ids())?;
         Ok(self.files.finish()?)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::WriteSiteError;
+use crate::record::ByteOrder;
 use crate::site::btree::{BigValue, DEFAULT_PAGE_SIZE, TableWriter};
 use crate::site::layout::{Pair, table};
 
@@ -17,7 +18,9 @@ const SORT_BYTES: usize = 3 << 20;
 pub(super) struct TableSet {
     data: PathBuf,
     scratch: PathBuf,
+    order: ByteOrder,
     writers: BTreeMap<u8, TableWriter>,
+    is_stopped: bool,
 }
 
 /// A value on its way into a table.
@@ -30,6 +33,7 @@ pub(super) struct ValueStream {
 enum State {
     Memory { key: Vec<u8>, value: Vec<u8> },
     Pages(BigValue),
+    Nowhere,
 }
 
 impl ValueStream {
@@ -40,17 +44,30 @@ impl ValueStream {
 }
 
 impl TableSet {
-    pub fn new(data: PathBuf, scratch: PathBuf) -> Self {
-        TableSet { data, scratch, writers: BTreeMap::new() }
+    /// Tables in the directory `data`, with pages and numbers in that byte order.
+    pub fn new(data: PathBuf, scratch: PathBuf, order: ByteOrder) -> Self {
+        TableSet { data, scratch, order, writers: BTreeMap::new(), is_stopped: false }
+    }
+
+    /// Writes nothing from now on: the tables will not be used.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+        self.writers.clear();
     }
 
     /// Writes a pair.
     pub fn put(&mut self, pair: &Pair) -> Result<(), WriteSiteError> {
+        if self.is_stopped {
+            return Ok(());
+        }
         Ok(self.writer(pair.table)?.put(&pair.key, &pair.value)?)
     }
 
     /// Begins a value of so many bytes.
     pub fn begin(&mut self, table: u8, key: Vec<u8>, length: u64) -> Result<ValueStream, WriteSiteError> {
+        if self.is_stopped {
+            return Ok(ValueStream { table, left: length, state: State::Nowhere });
+        }
         let writer = self.writer(table)?;
         let state = if length <= MEMORY_BYTES {
             State::Memory { key, value: Vec::with_capacity(length as usize) }
@@ -68,16 +85,17 @@ impl TableSet {
         match &mut stream.state {
             State::Memory { value, .. } => value.extend_from_slice(bytes),
             State::Pages(big) => big.write(self.writer(stream.table)?, bytes)?,
+            State::Nowhere => {}
         }
         Ok(())
     }
 
     /// Ends a value.
     pub fn end(&mut self, stream: ValueStream) -> Result<(), WriteSiteError> {
-        let writer = self.writer(stream.table)?;
         match stream.state {
-            State::Memory { key, value } => writer.put(&key, &value)?,
-            State::Pages(big) => big.finish(writer)?,
+            State::Memory { key, value } => self.writer(stream.table)?.put(&key, &value)?,
+            State::Pages(big) => big.finish(self.writer(stream.table)?)?,
+            State::Nowhere => {}
         }
         Ok(())
     }
@@ -104,7 +122,8 @@ impl TableSet {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 let memory = if table == table::MESSAGES { MESSAGES_SORT_BYTES } else { SORT_BYTES };
                 let path = self.data.join(file_name(table));
-                Ok(entry.insert(TableWriter::create(&path, &self.scratch, memory, DEFAULT_PAGE_SIZE)?))
+                let writer = TableWriter::create_for(&path, &self.scratch, memory, DEFAULT_PAGE_SIZE, self.order)?;
+                Ok(entry.insert(writer))
             }
         }
     }
