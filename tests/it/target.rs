@@ -62,7 +62,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
 
 fn is_whole(site: &Path, number: u8) -> bool {
     let table = site.join(format!("data/cdb.{number:02x}"));
-    Command::new("db5.3_verify").args(["-o", "-q"]).arg(table).status().unwrap().success()
+    Command::new("db5.3_verify").args(["-o", "-q"]).arg(table).output().unwrap().status.success()
 }
 
 /// How many values differ, when keys and their order must not. Visits are compared as they are uncompressed.
@@ -79,6 +79,10 @@ fn differing(number: u8, layout: Layout, old: &Path, new: &Path) -> usize {
     let pairs = old.iter().zip(&new);
     pairs.map(|(old, new)| assert_eq!(old.0, new.0, "table {number:02x}")).count();
     old.iter().zip(&new).filter(|(old, new)| plain(old) != plain(new)).count()
+}
+
+fn layout_of(name: &str) -> Layout {
+    layout_at(unpack_site(name).path()).unwrap().unwrap()
 }
 
 fn assert_no_difference(one: &Site, other: &Site) {
@@ -125,8 +129,8 @@ fn a_site_of_this_machine_goes_to_any_other_and_comes_back() {
     let unpacked = unpack_site("small");
     let old = Site::open(unpacked.path()).unwrap();
     let mut digests = Vec::new();
-    for machine in ["i386", "powerpc", "s390x"] {
-        let (there, summary, _) = written(&old, machine.parse().unwrap());
+    for machine in ["small-i386", "small-s390x"] {
+        let (there, summary, _) = written(&old, layout_of(machine));
         let (back, again, _) = written(&Site::open(there.path()).unwrap(), Layout::LP64_LITTLE);
         assert_no_difference(&old, &Site::open(back.path()).unwrap());
         for number in (0..layout::table::COUNT).filter(|number| *number != layout::table::VISITS) {
@@ -174,9 +178,8 @@ fn records_with_numbers_that_do_not_fit_are_named_all_together() {
     let unpacked = unpack_site("small");
     let site = Site::open(unpacked.path()).unwrap();
     let new = tempfile::tempdir().unwrap();
-    let target: Layout = "i386".parse().unwrap();
-    let mut sink =
-        SiteSink::create(new.path(), std::env::temp_dir(), SiteOwner::of_process(), target).unwrap();
+    let target = layout_of("small-i386");
+    let mut sink = SiteSink::create(new.path(), std::env::temp_dir(), SiteOwner::of_process(), target).unwrap();
     let failure = copy(&mut Grown(site.source(options(), &Silent)), &mut sink, &Silent).unwrap_err();
     let Some(WriteSiteError::Misfits(misfits)) = failure.cause() else { panic!("{failure}") };
     let named = |kind| misfits.named().iter().filter(|misfit| misfit.kind == kind).count();

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
+use ctdl_dump::record::Layout;
 use ctdl_dump::site::install::{self, Staging, Target, TargetOptions};
-use ctdl_dump::site::{Expected, Readback, Site, SiteOwner, SiteSink, accounts, freshness};
+use ctdl_dump::site::{Expected, Readback, Site, SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
@@ -61,9 +62,10 @@ pub fn build(
 ) -> Result<Built> {
     let told: Vec<String> = target.notes().to_vec();
     let owner = owner_of(target.path(), context);
+    let layout = layout_of(target.path(), context);
     let staging = target.stage(plan.source).map_err(Failure::from)?;
     let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
-    let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner).map_err(Failure::from)?;
+    let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner, layout).map_err(Failure::from)?;
     let summary = copy(source, &mut sink, monitor)?;
     let (expected, notices) = sink.into_expected();
     staging.begin_sync();
@@ -95,6 +97,20 @@ fn read_back(staging: &Path, scratch: PathBuf, expected: Expected, monitor: &dyn
     let mut source = written.source(place::read_options(scratch), monitor);
     copy(&mut source, &mut Readback::new(staging.to_owned(), expected), monitor)?;
     Ok(())
+}
+
+/// The layout of the server that the site is for: of the one that has been there, else of the machines of our days.
+fn layout_of(target: &Path, context: &Context) -> Layout {
+    let usual = Layout::LP64_LITTLE;
+    match layout_at(target) {
+        Ok(found) => found.unwrap_or(usual),
+        Err(error) => {
+            context.screen.warning(&format!(
+                "the tables that are there don't show for which server to write ({error}); they are written for a {usual} one"
+            ));
+            usual
+        }
+    }
 }
 
 /// Who the site belongs to: the owner of the target's data directory, else the user `citadel`, else whoever runs this.
