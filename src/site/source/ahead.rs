@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{ReadOptions, ReadSiteError, Records, Site};
+use super::{ReadOptions, ReadSiteError, Site, WithBodies};
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Source};
 use crate::monitor::Monitor;
@@ -204,7 +204,7 @@ fn walk(
     batches: &SyncSender<Result<Batch, ReadSiteError>>,
     used: &Receiver<Vec<u8>>,
 ) {
-    let mut records = Records::begin(site, options, stop);
+    let mut records = WithBodies::begin(site, options, stop);
     loop {
         let batch = next_batch(&mut records, used);
         let is_last = batch.as_ref().map_or(true, |batch| batch.is_last);
@@ -214,7 +214,7 @@ fn walk(
     }
 }
 
-fn next_batch(records: &mut Records, used: &Receiver<Vec<u8>>) -> Result<Batch, ReadSiteError> {
+fn next_batch(records: &mut WithBodies, used: &Receiver<Vec<u8>>) -> Result<Batch, ReadSiteError> {
     let mut batch = Batch::default();
     while batch.bytes < BATCH_BYTES && batch.steps.len() < BATCH_STEPS {
         if records.has_segment() {

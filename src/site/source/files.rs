@@ -6,29 +6,26 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::body::{BodyReader, Content};
+use super::located::Located;
 use super::{Parts, ReadSiteError, owners::Owners};
 use crate::record::{Fields, Header, Key, Kind};
 use crate::site::inventory::{Entry, LeftOut, What};
 
-/// The record of a file, directory or link of the site, and its body.
-pub(super) fn file_record<'s>(
-    parts: &Parts,
-    entry: &Entry,
-    owners: &mut Owners,
-) -> Result<(Header, BodyReader<'s>, bool), ReadSiteError> {
+/// The record of a file, directory or link of the site, which is the entry with this number, and where its body lies.
+pub(super) fn file_record(number: u32, entry: &Entry, owners: &mut Owners) -> (Header, Located) {
     let mut fields = Fields::new();
-    let mut body = None;
+    let mut located = Located::InHeader;
     match &entry.what {
         What::File { bytes } => {
             fields.set_string("type", "file");
-            body = Some(content(parts, entry, *bytes)?);
+            located = Located::File(number, *bytes);
         }
         What::Directory => fields.set_string("type", "directory"),
-        What::Link { target, content: bytes } => {
+        What::Link { target, content } => {
             fields.set_string("type", "link");
             fields.set_string("target", target.clone());
-            if let Some(bytes) = bytes {
-                body = Some(content(parts, entry, *bytes)?);
+            if let Some(bytes) = content {
+                located = Located::File(number, *bytes);
             }
         }
     }
@@ -41,24 +38,27 @@ pub(super) fn file_record<'s>(
         fields.set_int("mtime_ns", i64::from(entry.mtime.1));
     }
     owners.set_fields(entry.uid, entry.gid, &mut fields);
-    let has_body = body.is_some();
     let header = Header { kind: Kind::File, key: Key::name(entry.path.clone()), fields, body: None, residue: None };
-    Ok((header, body.unwrap_or_else(BodyReader::nothing), has_body))
+    (header, located)
 }
 
-/// The record of a log file under the name it gets in `logs/`, and its body.
-pub(super) fn log_record<'s>(log: &LogFile, owners: &mut Owners) -> Result<(Header, BodyReader<'s>), ReadSiteError> {
+/// The record of a log file under the name it gets in `logs/`, which is the one with this number, and where its body lies.
+pub(super) fn log_record(number: u32, log: &LogFile, owners: &mut Owners) -> Result<(Header, Located), ReadSiteError> {
     let unreadable = |source| ReadSiteError::Io { path: log.path.clone(), source };
-    let file = File::open(&log.path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let metadata = std::fs::metadata(&log.path).map_err(unreadable)?;
     let mut fields = Fields::new();
     fields.set_int("mode", i64::from(metadata.mode() & 0o7777));
     fields.set_int("mtime", metadata.mtime());
     fields.set_int("mtime_ns", metadata.mtime_nsec());
     owners.set_fields(metadata.uid(), metadata.gid(), &mut fields);
     let header = Header { kind: Kind::Log, key: Key::name(log.name.clone()), fields, body: None, residue: None };
-    // A log may grow while it is read: what it had when it was opened is taken.
-    Ok((header, BodyReader::new(Content::GrowingFile(file, log.path.clone()), metadata.len())))
+    Ok((header, Located::Log(number, metadata.len())))
+}
+
+/// As much of a log as it had when it was looked at: it may grow while it is read.
+pub(super) fn open_log<'s>(log: &LogFile, bytes: u64) -> Result<BodyReader<'s>, ReadSiteError> {
+    let file = File::open(&log.path).map_err(|source| ReadSiteError::Io { path: log.path.clone(), source })?;
+    Ok(BodyReader::new(Content::GrowingFile(file, log.path.clone()), bytes))
 }
 
 /// The record of something that was left out though somebody might miss it.
@@ -108,7 +108,7 @@ pub(super) fn log_files(root: &Path, of_site: &[Entry], named: &[PathBuf]) -> Ve
 }
 
 /// The content of a file, or of what a link out of `keys/` leads to: from its copy if there is one.
-fn content<'s>(parts: &Parts, entry: &Entry, bytes: u64) -> Result<BodyReader<'s>, ReadSiteError> {
+pub(super) fn content<'s>(parts: &Parts, entry: &Entry, bytes: u64) -> Result<BodyReader<'s>, ReadSiteError> {
     if let Some(copy) = parts.files.as_ref().and_then(|files| files.path_of(entry)) {
         return open(copy, bytes, None);
     }

@@ -1,6 +1,6 @@
 //! Messages: the entries and metadata of table 00 and the big bodies of table 08, brought together by number.
 
-use super::body::{BodyReader, Content};
+use super::located::Located;
 use super::scan::read_small;
 use super::tables::Tables;
 use super::{ReadSiteError, Walk};
@@ -83,8 +83,8 @@ impl Messages {
         Ok(())
     }
 
-    /// The next message and its body.
-    pub fn next<'s>(&mut self, tables: &'s Tables) -> Result<Option<(Header, BodyReader<'s>)>, ReadSiteError> {
+    /// The next message, and where its body lies.
+    pub fn next(&mut self, tables: &Tables) -> Result<Option<(Header, Located)>, ReadSiteError> {
         if !self.has_part {
             return Ok(None);
         }
@@ -92,8 +92,7 @@ impl Messages {
         let message = i64::from_be_bytes(number_bytes);
         let mut header =
             Header { kind: Kind::Message, key: Key::number(message), fields: Fields::new(), body: None, residue: None };
-        let mut values = Vec::new();
-        let mut length = None;
+        let mut parts = Vec::new();
         while self.has_part && self.key.starts_with(&number_bytes) {
             match self.key.last() {
                 Some(&METADATA) => {
@@ -111,18 +110,12 @@ impl Messages {
                     // The sort gives back what was put into it.
                     let place = Place::decode(&self.payload).unwrap_or(Place::Inline(Vec::new()));
                     header.fields.set(name, Value::Int(i64::from(place.len())));
-                    length = Some(length.unwrap_or(0) + u64::from(place.len()));
-                    if let Some(pairs) = tables.get(table_number) {
-                        values.push(pairs.value_at(place));
-                    }
+                    parts.push((table_number, place));
                 }
             }
             self.advance()?;
         }
-        let body = match length {
-            None => BodyReader::nothing(),
-            Some(length) => BodyReader::new(Content::Values(values), length),
-        };
-        Ok(Some((header, body)))
+        let located = if parts.is_empty() { Located::InHeader } else { Located::Parts(parts) };
+        Ok(Some((header, located)))
     }
 }

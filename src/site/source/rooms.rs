@@ -1,6 +1,7 @@
 //! Rooms and their message lists: two tables that become one record each, joined by the room's number.
 
-use super::queue::{Body, Ordered, Queue};
+use super::located::Located;
+use super::queue::{Ordered, Queue};
 use super::scan::{bodied, is_number_list, numbers};
 use super::{ReadSiteError, Walk};
 use crate::record::{Header, Key, Kind};
@@ -82,7 +83,7 @@ struct Group {
     key: Vec<u8>,
     only_room: Option<Header>,
     has_more_rooms: bool,
-    list: Option<(Header, Body)>,
+    list: Option<(Header, Located)>,
 }
 
 impl Group {
@@ -93,15 +94,15 @@ impl Group {
         }
         self.has_more_rooms = true;
         if let Some(first) = self.only_room.take() {
-            rooms.push(&first, &Body::InHeader)?;
+            rooms.push(&first, &Located::InHeader)?;
         }
-        rooms.push(&header, &Body::InHeader)
+        rooms.push(&header, &Located::InHeader)
     }
 
     fn end(&mut self, rooms: &mut Queue, lists: &mut Queue) -> Result<(), ReadSiteError> {
         match (self.only_room.take(), self.list.take()) {
             (Some(room), Some((list, body))) => rooms.push(&Header { body: list.body, ..room }, &body)?,
-            (Some(room), None) => rooms.push(&room, &Body::InHeader)?,
+            (Some(room), None) => rooms.push(&room, &Located::InHeader)?,
             (None, Some((list, body))) => lists.push(&list, &body)?,
             (None, None) => {}
         }

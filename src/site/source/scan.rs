@@ -1,6 +1,7 @@
 //! From a table to records in canonical order: one pass in page order, then the external sort.
 
-use super::queue::{Body, Ordered, Queue};
+use super::located::Located;
+use super::queue::{Ordered, Queue};
 use super::{OwnSetting, ReadSiteError, Walk};
 use crate::record::{self, Fields, Header, Key, Kind, Layout};
 use crate::site::btree::{Item, Place, Table};
@@ -88,7 +89,7 @@ impl Walk<'_> {
         table: &Table,
         table_number: u8,
         item: &Item,
-    ) -> Result<Option<(Header, Body)>, ReadSiteError> {
+    ) -> Result<Option<(Header, Located)>, ReadSiteError> {
         let layout = self.tables.layout;
         if table_number == table::FULLTEXT {
             let token = layout::parse_fulltext_key(layout, &item.key).filter(|_| is_number_list(layout, item));
@@ -103,8 +104,8 @@ impl Walk<'_> {
             return Ok(None);
         }
         let body = match decoded.header.body {
-            Some(record::Body::Segments(_)) => Body::Bytes(decoded.body.to_vec()),
-            _ => Body::InHeader,
+            Some(record::Body::Segments(_)) => Located::Bytes(decoded.body.to_vec()),
+            _ => Located::InHeader,
         };
         Ok(Some((decoded.header, body)))
     }
@@ -127,7 +128,7 @@ impl Walk<'_> {
     /// Keeps a pair that is none of the typed records for the `table` records.
     pub(super) fn push_odd(&mut self, table_number: u8, item: &Item) -> Result<(), ReadSiteError> {
         let key = Key::number_and_name(i64::from(table_number), item.key.clone());
-        self.odd.push(&bodied(Kind::Table, key), &Body::Value(table_number, item.value.clone()))
+        self.odd.push(&bodied(Kind::Table, key), &Located::Value(table_number, item.value.clone()))
     }
 }
 
@@ -137,8 +138,8 @@ pub(super) fn bodied(kind: Kind, key: Key) -> Header {
 }
 
 /// The value of an item as a list of numbers.
-pub(super) fn numbers(table_number: u8, item: &Item) -> Body {
-    Body::Numbers(table_number, item.value.clone())
+pub(super) fn numbers(table_number: u8, item: &Item) -> Located {
+    Located::Numbers(table_number, item.value.clone())
 }
 
 /// Whether a value is made of whole numbers.
