@@ -46,6 +46,13 @@ pub fn encode(header: &Header, encoder: &mut Encoder) {
 
 /// Reads one header and holds it against the schema of its kind.
 pub fn decode(decoder: &mut Decoder) -> Result<Header, CodecError> {
+    let header = decode_unchecked(decoder)?;
+    schema::check(&header)?;
+    Ok(header)
+}
+
+/// Reads a header that isn't held against the schema of its kind: one whose body is yet to come into its place.
+pub fn decode_unchecked(decoder: &mut Decoder) -> Result<Header, CodecError> {
     let start = decoder.offset();
     let (mut kind, mut key, mut fields, mut body, mut residue) = (None, None, None, None, None);
     let mut pairs = decoder.map()?;
@@ -70,9 +77,7 @@ pub fn decode(decoder: &mut Decoder) -> Result<Header, CodecError> {
     if bytes > MAX_HEADER_BYTES {
         return Err(CodecError::TooLong { what: "header", bytes, limit: MAX_HEADER_BYTES });
     }
-    let header = Header { kind, key, fields, body, residue };
-    schema::check(&header)?;
-    Ok(header)
+    Ok(Header { kind, key, fields, body, residue })
 }
 
 /// Appends a key: its only part, or an array of its parts.

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod btree;
+mod catalogue;
 pub mod check;
 mod claim;
 pub mod install;
@@ -15,6 +16,7 @@ pub mod snapshot;
 pub mod sort;
 mod source;
 
+pub use catalogue::{Block, Catalogue, CatalogueError, CatalogueOptions, CatalogueReader, forget_digests};
 pub use sink::{Expected, Misfits, Readback, SiteOwner, SiteSink, WriteSiteError, layout_at};
 pub use source::{
     OwnSetting, Parts, ReadOptions, ReadSiteError, Site, SiteSource, Watch, data_directory, freshness, snapshot_now,

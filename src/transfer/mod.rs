@@ -7,6 +7,7 @@ mod discard;
 pub mod pull;
 mod serve;
 mod serve_site;
+mod served_records;
 pub mod snapshot;
 
 pub use compare::{Comparison, Difference, FieldDifference};

@@ -9,7 +9,7 @@ use super::reply::Code;
 use super::totals::Totals;
 use super::words::{self, Abilities};
 use crate::codec::Digest;
-use crate::endpoint::{Failure, Source};
+use crate::endpoint::{Class, Failure, Source};
 use crate::record::{Key, Kind, SiteInfo};
 
 /// Tells one snapshot from all others. Whoever makes one draws it by lot, or derives it from all that it would give.
@@ -51,7 +51,9 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        Refusal::new(Code::FAILED, failure.to_string())
+        // The peer may come again: another snapshot is another matter.
+        let code = if failure.class == Class::InUse { Code::BUSY } else { Code::FAILED };
+        Refusal::new(code, failure.to_string())
     }
 }
 
@@ -108,13 +110,19 @@ pub type Segments<'a> = Box<dyn Iterator<Item = Result<SegmentAt, Failure>> + 'a
 
 /// One snapshot: nothing that it says changes.
 pub trait View: Send + Sync {
+    /// Gets ready to answer, which may take long: whatever else is asked comes after this.
+    fn prepare(&self, pulse: Pulse) -> Result<(), Refusal> {
+        let _ = pulse;
+        Ok(())
+    }
+
     /// Tells it from all others.
     fn id(&self) -> SnapshotId;
 
     /// What `site.cbor` says.
     fn site(&self) -> &SiteInfo;
 
-    /// What the second look at the source found.
+    /// What the second look at the source found, once this is prepared.
     fn state_after(&self) -> &str;
 
     /// What there is of every kind that occurs, in canonical order, and of all.

@@ -64,7 +64,6 @@ pub fn site_to_serve(site: &Path, scratch: PathBuf, context: &Context) -> Result
         program: OUR_PROGRAM.into(),
         state_directory: state::directory(),
         own_limit: context.own_limit(site).cloned(),
-        threads: context.threads(None),
     })
 }
 

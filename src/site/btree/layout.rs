@@ -131,7 +131,7 @@ pub(super) const BTREE_MAGIC: u32 = 0x05_3162;
 /// The version of libdb 4.2 to 5.3.
 pub(super) const BTREE_VERSION: u32 = 9;
 /// Bytes of the file id.
-pub(super) const FILE_ID_BYTES: usize = 20;
+pub const FILE_ID_BYTES: usize = 20;
 /// Least number of keys that fit a page; 2 unless an application sets it (Citadel doesn't).
 pub(super) const MIN_KEYS_PER_PAGE: usize = 2;
 /// Smallest page, bytes.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::TableError;
-use super::layout::{self, BTREE_MAGIC, BTREE_VERSION, ByteOrder, meta, page_type};
+use super::layout::{self, BTREE_MAGIC, BTREE_VERSION, ByteOrder, FILE_ID_BYTES, meta, page_type};
 
 /// What a reader needs from the meta page.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,7 @@ pub(super) struct Meta {
     pub(super) page_bytes: u32,
     pub(super) last_page: u32,
     pub(super) root: u32,
+    pub(super) file_id: [u8; FILE_ID_BYTES],
 }
 
 /// Features by bit of the flags, as the end of "the table ...". Names and bits: db.h of libdb 5.3 and its `db_dump` output.
@@ -57,6 +58,7 @@ impl Meta {
             page_bytes,
             last_page: order.u32(start, meta::LAST_PAGE),
             root: order.u32(start, meta::ROOT),
+            file_id: start[meta::FILE_ID..].first_chunk().copied().unwrap_or_default(),
         };
         parsed.check_size(path, file_bytes)?;
         if parsed.root == 0 || parsed.root > parsed.last_page {

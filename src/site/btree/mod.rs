@@ -24,6 +24,7 @@ mod tests;
 
 pub use error::{Damage, TableError};
 pub use items::{Item, Items, MAX_KEY_BYTES};
+pub use layout::FILE_ID_BYTES;
 pub use place::Place;
 pub use salvage::{Chain, PageLoss, PageLosses, SalvageItems, Taken, TornTable, Trouble, can_be_torn};
 pub use table::Table;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::error::Damage;
-use super::layout::{ByteOrder, header, meta};
+use super::layout::{ByteOrder, FILE_ID_BYTES, header, meta, page_type};
 use super::meta::Meta;
 use super::{Items, Place, TableError, ValueReader};
 
@@ -65,6 +65,26 @@ impl Table {
     /// Bytes of the file when it was opened.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes
+    }
+
+    /// The file id: every table that is written gets another, and keeps it.
+    pub fn file_id(&self) -> [u8; FILE_ID_BYTES] {
+        self.meta.file_id
+    }
+
+    /// Puts the first page of a value's chain into `page`, with its header. For a value beside its key nothing is put there.
+    ///
+    /// # Errors
+    /// When it is no page that a chain can begin with, or the file cannot be read.
+    pub fn first_page_of(&self, place: &Place, page: &mut Vec<u8>) -> Result<(), TableError> {
+        page.clear();
+        let Some(number) = place.first_page() else { return Ok(()) };
+        if let Some(damage) = self.no_such_page(number) {
+            return Err(self.damaged(number, None, damage));
+        }
+        page.resize(self.page_bytes(), 0);
+        self.read(number, page)?;
+        self.check_page(number, page, page_type::OVERFLOW)
     }
 
     /// Walks over all pairs in the order of their keys.

@@ -27,7 +27,7 @@ pub(super) enum Content<'s> {
 }
 
 /// A body on its way.
-pub(super) struct BodyReader<'s> {
+pub(in crate::site) struct BodyReader<'s> {
     content: Content<'s>,
     done_bytes: u64,
     length: u64,
@@ -41,7 +41,7 @@ impl<'s> BodyReader<'s> {
     }
 
     /// A body of so many bytes.
-    pub fn new(content: Content<'s>, length: u64) -> Self {
+    pub(super) fn new(content: Content<'s>, length: u64) -> Self {
         BodyReader { content, done_bytes: 0, length, buffer: Vec::new() }
     }
 

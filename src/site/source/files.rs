@@ -79,7 +79,7 @@ fn absent(kind: Kind, what: Vec<u8>, why: &str) -> Header {
 
 /// A log file and its name in the copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LogFile {
+pub(in crate::site) struct LogFile {
     pub name: Vec<u8>,
     pub path: PathBuf,
 }

@@ -4,8 +4,9 @@ use super::ReadSiteError;
 use super::body::{BodyReader, Content};
 use super::files::{self, LogFile};
 use super::site::Site;
-use crate::record::{Body, Header, INLINE_BODY_BYTES};
+use crate::record::{Body, Header, INLINE_BODY_BYTES, Layout};
 use crate::site::btree::Place;
+use crate::site::layout::list_body_bytes;
 
 /// Where a record's body lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,18 @@ const FILE: u8 = 5;
 const LOG: u8 = 6;
 
 impl Located {
+    /// The length of the body in bytes; `None` if it stands in the header.
+    pub fn length(&self, layout: Layout) -> Option<u64> {
+        Some(match self {
+            Located::InHeader => return None,
+            Located::Bytes(bytes) => bytes.len() as u64,
+            Located::Value(_, place) => u64::from(place.len()),
+            Located::Numbers(_, place) => list_body_bytes(layout, u64::from(place.len())).unwrap_or(0),
+            Located::Parts(parts) => parts.iter().map(|(_, place)| u64::from(place.len())).sum(),
+            Located::File(_, bytes) | Located::Log(_, bytes) => *bytes,
+        })
+    }
+
     /// Opens the body.
     pub fn open<'s>(self, site: &'s Site, logs: &[LogFile]) -> Result<BodyReader<'s>, ReadSiteError> {
         let tables = site.tables();

@@ -28,8 +28,12 @@ pub use fresh::freshness;
 pub use parts::{OwnSetting, Parts, Watch, data_directory, snapshot_now};
 pub use site::Site;
 
-use body::BodyReader;
-use records::{Records, Walk};
+pub(in crate::site) use body::BodyReader;
+pub(in crate::site) use files::LogFile;
+pub(in crate::site) use located::Located;
+pub(in crate::site) use records::Records;
+
+use records::Walk;
 pub(in crate::site) use tables::{Tables, table_number};
 
 use crate::monitor::Monitor;

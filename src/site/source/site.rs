@@ -8,7 +8,7 @@ use super::parts::{Parts, data_owner};
 use super::tables::Tables;
 use super::{ReadOptions, ReadSiteError, SiteSource};
 use crate::monitor::Monitor;
-use crate::record::{Root, SiteInfo};
+use crate::record::{End, Root, SiteInfo};
 use crate::site::inventory::{Inventory, What};
 
 /// A site that can be read: settled, its tables open, its files listed.
@@ -66,11 +66,16 @@ impl Site {
         Site(Arc::clone(&self.0))
     }
 
+    /// Whether all is still as it was when reading began.
+    pub(in crate::site) fn look_again(&self) -> Result<End, ReadSiteError> {
+        self.parts().look_again()
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
     }
 
-    pub(super) fn tables(&self) -> &Tables {
+    pub(in crate::site) fn tables(&self) -> &Tables {
         &self.0.tables
     }
 
@@ -79,7 +84,7 @@ impl Site {
     }
 
     /// The sum of the sizes of all files outside the tables, in bytes.
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(in crate::site) fn file_bytes(&self) -> u64 {
         let bytes = self.inventory().entries.iter().map(|entry| match entry.what {
             What::File { bytes } | What::Link { content: Some(bytes), .. } => bytes,
             _ => 0,

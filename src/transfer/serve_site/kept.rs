@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::transfer::ArchiveView;
+use super::view::SiteView;
 use crate::wire::{SnapshotId, View as _};
 
 /// How long a snapshot is kept that nobody looks at: whoever was cut off comes again.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// The most snapshots that nobody looks at: each is as large as an archive of the site.
-const MOST_UNUSED: usize = 2;
+/// The most snapshots that nobody looks at: each may hold a copy of the site's tables and files.
+const MOST_UNUSED: usize = 1;
 
 /// All snapshots of a site that peers may still ask for, the newest last.
 #[derive(Default)]
 pub(super) struct KeptViews(Vec<Kept>);
 
 struct Kept {
-    view: Arc<ArchiveView>,
+    view: Arc<SiteView>,
     /// When it was begun: whoever asked before that may have it.
     begun: Instant,
     used: Instant,
@@ -31,24 +31,25 @@ impl Kept {
 
 impl KeptViews {
     /// Another snapshot.
-    pub(super) fn add(&mut self, view: &Arc<ArchiveView>, begun: Instant) {
+    pub(super) fn add(&mut self, view: &Arc<SiteView>, begun: Instant) {
         let now = Instant::now();
         self.0.push(Kept { view: Arc::clone(view), begun, used: now });
         self.give_up_old(now);
     }
 
     /// The snapshot with this id.
-    pub(super) fn find(&self, id: &SnapshotId) -> Option<Arc<ArchiveView>> {
-        self.0.iter().find(|kept| kept.view.id() == *id).map(|kept| Arc::clone(&kept.view))
+    pub(super) fn find(&self, id: &SnapshotId) -> Option<Arc<SiteView>> {
+        self.0.iter().find(|kept| kept.view.id() == *id && !kept.view.is_spoilt()).map(|kept| Arc::clone(&kept.view))
     }
 
     /// The newest snapshot, if it was begun after this moment.
-    pub(super) fn begun_after(&self, moment: Instant) -> Option<Arc<ArchiveView>> {
-        self.0.last().filter(|kept| kept.begun >= moment).map(|kept| Arc::clone(&kept.view))
+    pub(super) fn begun_after(&self, moment: Instant) -> Option<Arc<SiteView>> {
+        self.0.last().filter(|kept| kept.begun >= moment && !kept.view.is_spoilt()).map(|kept| Arc::clone(&kept.view))
     }
 
     /// Gives up those that nobody looks at, if it is too long ago or they are too many.
     pub(super) fn give_up_old(&mut self, now: Instant) {
+        self.0.retain(|kept| !kept.view.is_spoilt());
         let mut unused = 0;
         for kept in self.0.iter_mut().filter(|kept| kept.is_used()) {
             kept.used = now;

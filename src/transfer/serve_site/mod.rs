@@ -1,42 +1,41 @@
 //! A site as a place that is served to peers.
 //!
-//! Each peer that asks gets a snapshot, taken in whatever state the site is and written into an archive without a name in the scratch
-//! directory: it vanishes with this process. Peers that come while one is taken share the next one, and a snapshot whose peer has gone is kept
-//! for a while, so that whoever was cut off can go on.
+//! Each peer that asks gets a snapshot, taken in whatever state the site is: a site that is stopped is read where it is, of any other there is a private
+//! copy in the scratch directory, which vanishes with this process. What is in it is looked up by a catalogue, made when the first question comes: so a
+//! lease need only last until the copy is there. Peers that come while one is taken share the next one, and a snapshot whose peer has
+//! gone is kept for a while, so that whoever was cut off can go on.
 
 mod kept;
 mod lease;
+mod view;
 mod work;
 
-use std::fs::File;
-use std::io::{BufWriter, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::kept::KeptViews;
 use self::lease::{LeaseSlot, refusal};
+use self::view::SiteView;
 use self::work::with_pulse;
-use super::snapshot::{self, Request, SnapshotFailure, Taken, Way};
-use super::{ArchiveView, copy};
-use crate::archive::{Options, RandomReader, Writer};
+use super::snapshot::{self, Request, Taken, Way};
 use crate::endpoint::Failure;
 use crate::live::Original;
 use crate::monitor::Monitor;
-use crate::site::ReadOptions;
+use crate::site::{CatalogueOptions, ReadOptions};
 use crate::wire::{Abilities, EndOfLease, Pulse, Refusal, Served, SnapshotId, View};
 
 /// How often somebody who waits for another peer's snapshot looks whether it is there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Snapshots are read once or twice: packing them well is not worth the time.
-const LEVEL: i32 = 1;
+/// Where in the state directory the digests of sites are kept.
+const DIGESTS: &str = "digests";
 
 /// Which site is served, and with what.
 #[derive(Clone, Debug)]
 pub struct SiteToServe {
     /// The site's directory.
     pub site: PathBuf,
-    /// Where copies and snapshots go: a directory outside the site.
+    /// Where copies and catalogues go: a directory outside the site.
     pub scratch: PathBuf,
     /// Our own program, as in [`Request`].
     pub program: PathBuf,
@@ -44,8 +43,6 @@ pub struct SiteToServe {
     pub state_directory: PathBuf,
     /// The site's own limit of sessions, as in [`Request`].
     pub own_limit: Option<Original>,
-    /// How many threads pack a snapshot.
-    pub threads: usize,
 }
 
 /// When a peer was heard for the last time, or took something.
@@ -110,29 +107,18 @@ impl SharedSite {
         with_pulse(&*self.monitor, pulse, work)
     }
 
-    /// Writes a snapshot into an archive, and keeps that.
-    fn keep(&self, taken: Taken, begun: Instant, monitor: &dyn Monitor) -> Result<Arc<ArchiveView>, Failure> {
-        monitor.task("writing down the snapshot");
-        let scratch = &self.place.scratch;
-        let failed = |source| Failure::from(SnapshotFailure::Scratch { path: scratch.clone(), source });
-        let mut file = tempfile::tempfile_in(scratch).map_err(failed)?;
-        write(&taken, scratch, file.try_clone().map_err(failed)?, self.place.threads, monitor)?;
-        taken.remove()?;
-        file.rewind().map_err(failed)?;
-        let view = Arc::new(ArchiveView::new(RandomReader::open(file)?)?);
+    /// Keeps a snapshot for peers that come again.
+    fn keep(&self, taken: Taken, (begun, clock): (Instant, SystemTime)) -> Arc<SiteView> {
+        let scratch = self.place.scratch.clone();
+        let options = CatalogueOptions {
+            read: ReadOptions { scratch, logs: Vec::new(), without_fulltext: false },
+            digests: Some(self.place.state_directory.join(DIGESTS)),
+            begun: clock,
+        };
+        let view = Arc::new(SiteView::new(taken, options, Arc::clone(&self.monitor)));
         self.views.lock().unwrap_or_else(PoisonError::into_inner).add(&view, begun);
-        Ok(view)
+        view
     }
-}
-
-fn write(taken: &Taken, scratch: &Path, file: File, threads: usize, monitor: &dyn Monitor) -> Result<(), Failure> {
-    let options = ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false };
-    let mut source = taken.site().source(options, monitor);
-    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file), Options { level: LEVEL, threads });
-    copy(&mut source, &mut writer, monitor)?;
-    let written = writer.into_output().into_inner().map_err(std::io::IntoInnerError::into_error);
-    let failed = |source| SnapshotFailure::Scratch { path: scratch.to_owned(), source };
-    Ok(written.map(drop).map_err(failed)?)
 }
 
 /// A site, as it is served to one peer.
@@ -165,8 +151,8 @@ impl Served for ServedSite {
             pulse,
             || views().begun_after(asked),
             |monitor| {
-                let begun = Instant::now();
-                self.shared.keep(snapshot::take(&self.shared.request(Way::Untouched), monitor)?, begun, monitor)
+                let begun = (Instant::now(), SystemTime::now());
+                Ok(self.shared.keep(snapshot::take(&self.shared.request(Way::Untouched), monitor)?, begun))
             },
         );
         Ok(taken.map_err(refusal)?)
@@ -179,10 +165,9 @@ impl Served for ServedSite {
             pulse,
             || None,
             |monitor| {
-                let begun = Instant::now();
+                let begun = (Instant::now(), SystemTime::now());
                 let held = snapshot::take_and_hold(&self.shared.request(way), monitor)?;
-                let view = self.shared.keep(held.taken, begun, monitor)?;
-                Ok((view, held.lease))
+                Ok((self.shared.keep(held.taken, begun), held.lease))
             },
         );
         let (view, lease) = held.map_err(refusal)?;

@@ -83,11 +83,12 @@ impl<R: Read, W: Write> Session<'_, R, W> {
     }
 
     fn present_view(&mut self) -> Result<Arc<dyn View>, Refusal> {
-        if let Some(view) = &self.view {
-            return Ok(Arc::clone(view));
-        }
-        let view = with_pulse(&mut self.output, |pulse| self.served.snapshot(None, pulse))?;
+        let view = match &self.view {
+            Some(view) => Arc::clone(view),
+            None => with_pulse(&mut self.output, |pulse| self.served.snapshot(None, pulse))?,
+        };
         self.view = Some(Arc::clone(&view));
+        with_pulse(&mut self.output, |pulse| view.prepare(pulse))?;
         Ok(view)
     }
 

@@ -70,7 +70,7 @@ impl Frame {
         let number = |offset| heard.then(|| order.u32(&start, offset));
         let root = number(meta::ROOT).filter(|root| (1..pages).contains(root)).unwrap_or(ROOT);
         let lsn = Lsn { file: order.u32(&start, header::LSN), offset: order.u32(&start, header::LSN + 4) };
-        let meta = Meta { order, page_bytes, last_page: pages - 1, root };
+        let meta = Meta { order, page_bytes, last_page: pages - 1, root, file_id: Default::default() };
         Ok(Frame {
             free_list: number(meta::FREE_LIST).map(|first| (first, lsn)),
             last_page_said: number(meta::LAST_PAGE),
