@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod archive;
+mod catalogue;
 mod cli;
 mod cli_pull;
 mod cli_screen;
