@@ -20,6 +20,7 @@ from blake3 import blake3
 
 FRAME = 2_097_152
 SMALL = 65_536  # the most that a member, a header or a part of the manifest has
+NUMBERS = ("room", "list", "fulltext")  # kinds whose bodies are message numbers
 
 
 class Bad(Exception):
@@ -288,10 +289,15 @@ class Header:
             body = body[1]
             demand(type(body) is int, f"{what}: no length of its body")
         demand("body" not in header or type(body) in (int, bytes), f"{what}: no body")
+        self.has_numbers = self.kind in NUMBERS
+        demand(not (self.has_numbers and self.is_folded), f"{what}: message numbers that are folded")
         self.inline = body if type(body) is bytes else b""
+        if self.has_numbers:
+            self.inline = numbers(self.inline, what)
         self.is_long = type(body) is int
         self.length = body if self.is_long else None if body is None else len(self.inline)
-        demand(len(self.inline) <= 4096 and (not self.is_long or body > 4096), f"{what}: its body is in the wrong place")
+        most = 32_768 if self.has_numbers else 4096
+        demand(len(self.inline) <= most and (not self.is_long or body > most), f"{what}: its body is in the wrong place")
         demand(body_rule != "-" or body is None, f"{what}: has a body")
         demand(body_rule != "+" or body is not None, f"{what}: has no body")
         self.check_kind(what)
@@ -353,6 +359,46 @@ def unfold(row, what):
     line_end = b"\r\n" if form & 1 else b"\n"
     lines = [text[start:start + characters] for start in range(0, len(text), characters)]
     return line_end.join(lines) + (line_end if form & 2 else b""), row[end:]
+
+
+def differences(body):
+    """R4.2: how message numbers are stored."""
+    stored, before = bytearray(), 0
+    for (number,) in struct.iter_unpack(">q", body):
+        step = (number - before + 2**63) % 2**64 - 2**63
+        left = 2 * step if step >= 0 else -2 * step - 1
+        while left > 127:
+            stored.append(left & 127 | 128)
+            left >>= 7
+        stored.append(left)
+        before = number
+    return bytes(stored)
+
+
+def numbers(stored, what):
+    """R4.2: the message numbers of which these are the differences."""
+    body, number, value, bits = [], 0, 0, 0
+    for byte in stored:
+        value += (byte & 127) << bits
+        bits += 7
+        demand(value < 2**64 and bits <= 70, f"{what}: a difference of more than 64 bits")
+        if byte < 128:
+            demand(byte or bits == 7, f"{what}: a difference in more bytes than necessary")
+            number += -(value + 1) // 2 if value % 2 else value // 2
+            number = (number + 2**63) % 2**64 - 2**63
+            body.append(number)
+            value = bits = 0
+    demand(bits == 0, f"{what}: a difference that is not complete")
+    return struct.pack(f">{len(body)}q", *body)
+
+
+def segment_of_numbers(stored, length, what):
+    """R4.2: the segment of so many bytes that is stored so."""
+    is_plain = len(stored) == length
+    segment = stored if is_plain else numbers(stored, what)
+    demand(len(segment) == length, f"{what}: a segment with more or fewer numbers than there must be")
+    demand(not is_plain or len(differences(segment)) >= length, f"{what}: a segment that should be differences")
+    return segment
 
 
 def show(key):
@@ -501,10 +547,10 @@ class Archive:
             demand(header.kind != self.last.kind or length > self.room, f"{what}: has room in the member before")
 
     def segments(self, header, name):
-        """The stored segments of a body. Only the last may be shorter."""
+        """The stored segments of a body. Only the last may be shorter, but of message numbers each may."""
         number, size = 0, SMALL
         while True:
-            demand(size == SMALL, f"{self.member.where}: {size} bytes of a body, but it goes on")
+            demand(size == SMALL or header.has_numbers, f"{self.member.where}: {size} bytes of a body, but it goes on")
             self.step()
             segment = self.member.check(f"{name}.{number:06}", False)
             demand(segment, f"{self.member.where}: an empty segment")
@@ -521,8 +567,10 @@ class Archive:
                 text, row = part
             else:
                 segment = next(segments)
-                text, row = (b"", row + segment) if header.is_folded else (segment, b"")
                 yield b"", len(segment)
+                if header.has_numbers:
+                    segment = segment_of_numbers(segment, min(left, SMALL), what)
+                text, row = (b"", row + segment) if header.is_folded else (segment, b"")
             demand(len(text) <= left, f"{what}: its body is longer than its header says")
             left -= len(text)
             yield text, 0

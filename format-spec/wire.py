@@ -226,8 +226,13 @@ class Records:
         for at in range(offset, length, SEGMENT):
             _, arguments = want(self.stream, "DATA CHUNK" if at == offset else "CHUNK")
             size = number(*arguments)
-            demand(size == min(length - at, SEGMENT), f"{header.kind} {header.key}: a segment of {size} bytes at {at}")
-            hasher.update(self.stream.counted(size))
+            bytes_of_body = min(length - at, SEGMENT)
+            is_right = 1 <= size <= bytes_of_body if header.has_numbers else size == bytes_of_body
+            demand(is_right, f"{header.kind} {header.key}: a segment of {size} bytes at {at}")
+            segment = self.stream.counted(size)
+            if header.has_numbers:
+                segment = ctz.segment_of_numbers(segment, bytes_of_body, f"{header.kind} {header.key}")
+            hasher.update(segment)
 
     def read_all(self):
         """Behind all records: what there is in all, and the state."""

@@ -2,10 +2,10 @@
 
 use ciborium_ll::Header as Head;
 
-use super::CodecError;
 use super::cbor::{Decoder, Encoder};
+use super::{CodecError, numbers};
 use crate::record::schema::{self, FieldType};
-use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Key, KeyPart, Kind, Owner, Residue, Value};
+use crate::record::{Body, Fields, Header, Key, KeyPart, Kind, Owner, Residue, Value};
 
 /// The longest header in bytes, an inline body included.
 pub const MAX_HEADER_BYTES: usize = 65_536;
@@ -19,6 +19,12 @@ pub fn encode(header: &Header, encoder: &mut Encoder) {
     encode_key(&header.key, encoder);
     match &header.body {
         None => {}
+        Some(Body::Inline(bytes)) if header.kind.has_numbers() => {
+            let mut differences = Vec::with_capacity(bytes.len() / 4);
+            numbers::differences(bytes, &mut differences);
+            encoder.text("body");
+            encoder.binary(&differences);
+        }
         Some(Body::Inline(bytes)) => {
             encoder.text("body");
             encoder.binary(bytes);
@@ -77,6 +83,7 @@ pub fn decode_unchecked(decoder: &mut Decoder) -> Result<Header, CodecError> {
     if bytes > MAX_HEADER_BYTES {
         return Err(CodecError::TooLong { what: "header", bytes, limit: MAX_HEADER_BYTES });
     }
+    let body = body.map(|entry| body_of(kind, entry).map_err(|problem| decoder.error(problem))).transpose()?;
     Ok(Header { kind, key, fields, body, residue })
 }
 
@@ -164,13 +171,16 @@ pub fn decode_owner(decoder: &mut Decoder) -> Result<Owner, CodecError> {
     Ok(Owner { number, name: decoder.text()?.to_owned() })
 }
 
-fn decode_body(decoder: &mut Decoder) -> Result<Body, CodecError> {
+/// The entry "body" as it stands in the header, before the kind of the record, which says what it means.
+enum BodyEntry<'a> {
+    Bytes(&'a [u8]),
+    Length(u64),
+    Folded(u64),
+}
+
+fn decode_body<'a>(decoder: &mut Decoder<'a>) -> Result<BodyEntry<'a>, CodecError> {
     if matches!(decoder.peek()?, Head::Bytes(_)) {
-        let bytes = decoder.binary()?;
-        if bytes.len() > INLINE_BODY_BYTES {
-            return Err(decoder.error("a body inside the header that is too long for it"));
-        }
-        return Ok(Body::Inline(bytes.to_vec()));
+        return Ok(BodyEntry::Bytes(decoder.binary()?));
     }
     let is_folded = matches!(decoder.peek()?, Head::Array(_));
     if is_folded {
@@ -180,10 +190,29 @@ fn decode_body(decoder: &mut Decoder) -> Result<Body, CodecError> {
         }
     }
     let length = decoder.unsigned()?;
-    if length <= INLINE_BODY_BYTES as u64 || length > i64::MAX as u64 {
-        return Err(decoder.error("a body whose length doesn't fit segments"));
-    }
-    Ok(if is_folded { Body::Folded(length) } else { Body::Segments(length) })
+    Ok(if is_folded { BodyEntry::Folded(length) } else { BodyEntry::Length(length) })
+}
+
+/// The body of a record of this kind, or what is wrong with it.
+fn body_of(kind: Kind, entry: BodyEntry) -> Result<Body, &'static str> {
+    let limit = kind.inline_body_bytes();
+    let in_segments = |length: u64| {
+        let fits = length > limit as u64 && length <= i64::MAX as u64;
+        if fits { Ok(length) } else { Err("a body whose length doesn't fit segments") }
+    };
+    Ok(match entry {
+        BodyEntry::Bytes(differences) if kind.has_numbers() => {
+            let mut bytes = Vec::with_capacity(differences.len() * 2);
+            numbers::list(differences, limit / 8, &mut bytes).map_err(|error| error.problem)?;
+            Body::Inline(bytes)
+        }
+        BodyEntry::Bytes(bytes) if bytes.len() > limit => {
+            return Err("a body inside the header that is too long for it");
+        }
+        BodyEntry::Bytes(bytes) => Body::Inline(bytes.to_vec()),
+        BodyEntry::Length(length) => Body::Segments(in_segments(length)?),
+        BodyEntry::Folded(length) => Body::Folded(in_segments(length)?),
+    })
 }
 
 fn encode_residue(residue: &Residue, encoder: &mut Encoder) {

@@ -1,7 +1,7 @@
 //! How records are encoded, cut and digested, for all places alike.
 //!
 //! `cbor` is the deterministic encoding, `header` a record's header in it, `segment` the cutting of bodies, `fold` how base64 in bodies is
-//! stored decoded, `hasher` and `identity` the digests, `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the
+//! stored decoded, `numbers` how message numbers are stored, `hasher` and `identity` the digests, `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the
 //! first and last words about a site.
 //! Obeys `format-spec/record.md` and `format-spec/archive.md`. Nothing in here knows of files or tables.
 
@@ -12,6 +12,7 @@ pub mod hasher;
 pub mod header;
 pub mod identity;
 pub mod manifest;
+pub mod numbers;
 pub mod segment;
 pub mod site_info;
 

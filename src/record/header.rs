@@ -2,8 +2,10 @@
 
 use super::{Fields, Key, Kind};
 
-/// A body of at most so many bytes stands inside its header, a longer one never does.
+/// A body of at most so many bytes stands inside its header, a longer one never does; unless it is message numbers.
 pub const INLINE_BODY_BYTES: usize = 4096;
+/// The same for bodies of message numbers, which take a fraction of it there.
+pub const INLINE_NUMBERS_BYTES: usize = 32_768;
 
 /// The longest value that a residue may reproduce; longer ones are `table` records.
 const MAX_RESIDUE_VALUE_BYTES: u32 = 1 << 20;
@@ -36,7 +38,7 @@ impl Header {
 /// How the body of a record is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// The body itself, at most `INLINE_BODY_BYTES` long.
+    /// The body itself, at most `Kind::inline_body_bytes` long.
     Inline(Vec<u8>),
     /// The length in bytes of a longer body, which follows the header in segments.
     Segments(u64),

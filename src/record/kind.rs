@@ -105,6 +105,16 @@ impl Kind {
         !matches!(self, Kind::Loss | Kind::Omitted)
     }
 
+    /// Whether bodies of this kind are message numbers (`format-spec/record.md`, section 4.2).
+    pub const fn has_numbers(self) -> bool {
+        matches!(self, Kind::Room | Kind::List | Kind::Fulltext)
+    }
+
+    /// A body of at most so many bytes stands inside its header, a longer one never does.
+    pub const fn inline_body_bytes(self) -> usize {
+        if self.has_numbers() { super::INLINE_NUMBERS_BYTES } else { super::INLINE_BODY_BYTES }
+    }
+
     fn names() -> String {
         let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
         names.join(", ")

@@ -4,6 +4,7 @@ use std::io;
 
 use super::reply::Code;
 use crate::codec::CodecError;
+use crate::codec::numbers::NumbersError;
 use crate::endpoint::{Class, Failure};
 use crate::record::Kind;
 
@@ -99,6 +100,16 @@ pub enum WireError {
         "the peer no longer has the snapshot that this transfer began with; what has arrived still helps: only the difference is left"
     )]
     SnapshotGone,
+    /// Message numbers that can't be.
+    #[error("the peer sent {kind} record {key}, which {source}")]
+    Numbers {
+        /// Kind of the record.
+        kind: Kind,
+        /// Its key.
+        key: String,
+        /// What is wrong with them.
+        source: NumbersError,
+    },
     /// A folded body, which the wire doesn't have.
     #[error("a body was to be sent folded, but the wire takes bodies as they are; this is a bug in ctdl-dump")]
     FoldedBody,

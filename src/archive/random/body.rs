@@ -6,7 +6,7 @@ use super::super::name;
 use super::RandomReader;
 use crate::codec::fold::Unfolder;
 use crate::codec::segment::{self, Cutter};
-use crate::codec::{Digest, RecordHasher};
+use crate::codec::{Digest, RecordHasher, numbers};
 use crate::record::{Body, Header};
 
 /// Reads a longer body segment by segment, unfolded if need be. A body that stands in the header has none.
@@ -62,14 +62,14 @@ impl<'a> BodyReader<'a> {
     }
 
     /// Passes over the body up to an offset where a segment begins, or its end; `false` if there is no such place in it. What is passed over
-    /// is not read where the body is stored as it is, and so the digest of the rest is not compared: whoever has the beginning does that.
+    /// is not read where the body is stored in segments of known lengths, and so the digest of the rest is not compared: whoever has the beginning does that.
     pub fn skip_to(&mut self, offset: u64) -> Result<bool, ReadError> {
         let is_cut = offset == self.body_bytes || offset.is_multiple_of(segment::SEGMENT_BYTES as u64);
         if !is_cut || offset > self.body_bytes || offset < self.given_bytes {
             return Ok(false);
         }
         let mut scratch = Vec::new();
-        while self.given_bytes < offset && self.unfolder.is_some() {
+        while self.given_bytes < offset && (self.unfolder.is_some() || self.header.kind.has_numbers()) {
             self.segment(&mut scratch)?;
         }
         if self.given_bytes < offset {
@@ -94,6 +94,12 @@ impl<'a> BodyReader<'a> {
             return Ok(false);
         }
         match self.unfolder.take() {
+            None if self.header.kind.has_numbers() => {
+                let mut stored = Vec::new();
+                self.stored_segment(&mut stored)?;
+                let size = segment::next_bytes(self.body_bytes, self.given_bytes);
+                numbers::restore_segment(&stored, size, segment).map_err(|error| self.wrong(error.to_string()))?;
+            }
             None => self.stored_segment(segment)?,
             Some(mut unfolder) => {
                 let result = self.unfold_segment(&mut unfolder, segment);
@@ -106,7 +112,7 @@ impl<'a> BodyReader<'a> {
         if given_bytes == self.body_bytes {
             if self.read_bytes != self.stored_bytes {
                 segment.clear();
-                return Err(self.wrong("has a body that the manifest says is longer".to_owned()));
+                return Err(self.wrong("has a body that is stored in another length than the manifest says".to_owned()));
             }
             if self.is_read_whole && self.hasher.digest() != self.digest {
                 segment.clear();
@@ -133,12 +139,16 @@ impl<'a> BodyReader<'a> {
     /// Reads the next stored segment into `out`.
     fn stored_segment(&mut self, out: &mut Vec<u8>) -> Result<(), ReadError> {
         out.clear();
-        let size = segment::next_bytes(self.stored_bytes, self.read_bytes);
         let name = self.member();
         let tar_error = |problem: TarError| ReadError::Tar { place: self.archive.place(self.position, &name), problem };
         let mut tar_header = Vec::new();
         self.archive.read(self.position, TAR_BLOCK_BYTES, &mut tar_header)?;
         let tar_header: &TarHeader = tar_header.first_chunk().unwrap_or(&[0; TAR_BLOCK_BYTES]);
+        let size = if self.header.kind.has_numbers() {
+            member::content_bytes(tar_header).map_err(tar_error)?
+        } else {
+            segment::next_bytes(self.stored_bytes, self.read_bytes)
+        };
         member::check_header(tar_header, &name, size).map_err(tar_error)?;
         let content_at = self.position.saturating_add(TAR_BLOCK_BYTES as u64);
         self.archive.read(content_at, size, out)?;
@@ -153,7 +163,8 @@ impl<'a> BodyReader<'a> {
 
     /// The member that comes next.
     fn member(&self) -> String {
-        name::segment(&self.stem, self.read_bytes / segment::SEGMENT_BYTES as u64)
+        let bytes_before = if self.header.kind.has_numbers() { self.given_bytes } else { self.read_bytes };
+        name::segment(&self.stem, bytes_before / segment::SEGMENT_BYTES as u64)
     }
 
     fn wrong(&self, problem: String) -> ReadError {

@@ -160,6 +160,7 @@ impl RandomReader {
         let header = header::decode(&mut decoder).map_err(codec)?;
         decoder.end().map_err(codec)?;
         let is_stored_so = match header.body {
+            Some(Body::Segments(length)) if header.kind.has_numbers() => (1..=length).contains(&body_bytes),
             Some(Body::Segments(length)) => body_bytes == length,
             Some(Body::Folded(_)) => body_bytes > 0,
             _ => body_bytes == 0,

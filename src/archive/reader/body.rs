@@ -8,7 +8,7 @@ use super::super::name;
 use super::Reader;
 use crate::codec::SEGMENT_BYTES;
 use crate::codec::fold::Unfolder;
-use crate::codec::segment;
+use crate::codec::{numbers, segment};
 use crate::record::{Body, Header};
 
 /// A record whose body is not complete.
@@ -38,9 +38,17 @@ impl<R: Read> Reader<R> {
     pub(super) fn next_segment(&mut self, out: &mut Vec<u8>) -> Result<bool, ReadError> {
         out.clear();
         let Some(mut record) = self.record.take() else { return Ok(false) };
+        let size = segment::next_bytes(record.body_bytes, record.given_bytes);
         match &mut record.unfolder {
+            None if record.header.kind.has_numbers() => {
+                let mut stored = std::mem::take(&mut self.stored);
+                self.stored_segment(record.given_bytes, None, &mut stored)?;
+                record.stored_bytes += stored.len() as u64;
+                numbers::restore_segment(&stored, size, out)
+                    .map_err(|error| self.stream.record_error(&record.header, error.to_string()))?;
+                self.stored = stored;
+            }
             None => {
-                let size = segment::next_bytes(record.body_bytes, record.stored_bytes);
                 self.stored_segment(record.stored_bytes, Some(size), out)?;
                 record.stored_bytes += size as u64;
             }
@@ -69,7 +77,7 @@ impl<R: Read> Reader<R> {
         Ok(true)
     }
 
-    /// Reads the member that holds the stored bytes behind so many into `out`; it must have the size that is given.
+    /// Reads the member that holds the segment behind so many bytes into `out`; it must have the size that is given.
     fn stored_segment(&mut self, done_bytes: u64, size: Option<usize>, out: &mut Vec<u8>) -> Result<(), ReadError> {
         out.clear();
         let mut around = Vec::with_capacity(TAR_BLOCK_BYTES);

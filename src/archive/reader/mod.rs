@@ -35,7 +35,7 @@ pub struct Reader<R> {
     digest: Digest,
     member: Member,
     record: Option<OpenRecord>,
-    /// The stored segment that was read last, of a folded body.
+    /// The stored segment that was read last, of a folded body or of message numbers.
     stored: Vec<u8>,
     /// What it and those before it unfolded to, as far as it was not given.
     unfolded: Cutter,

@@ -1,8 +1,9 @@
 //! The body of a record on its way into the archive: whether its segments are those that its header announces.
 
 use crate::codec::fold::{FoldError, Unfolder};
+use crate::codec::numbers;
 use crate::codec::segment::{self, SEGMENT_BYTES};
-use crate::record::Body;
+use crate::record::{Body, Header};
 
 /// A body that stands in segments, as far as it has come.
 #[derive(Debug)]
@@ -10,18 +11,23 @@ pub struct OpenBody {
     /// How many bytes the header announces, and of a folded body what its parts give.
     text_bytes: u64,
     unfolder: Option<Unfolder>,
+    /// How many bytes have come.
+    done_bytes: u64,
     stored_bytes: u64,
+    /// What is stored of the last segment, if it is message numbers.
+    numbers: Option<Vec<u8>>,
 }
 
 impl OpenBody {
     /// The body that a header announces. One that stands in the header is complete.
-    pub fn new(body: Option<&Body>) -> Self {
-        let (text_bytes, unfolder) = match body {
-            Some(Body::Segments(length)) => (*length, None),
-            Some(Body::Folded(length)) => (*length, Some(Unfolder::new(*length))),
+    pub fn new(header: &Header) -> Self {
+        let (text_bytes, unfolder) = match header.body {
+            Some(Body::Segments(length)) => (length, None),
+            Some(Body::Folded(length)) => (length, Some(Unfolder::new(length))),
             _ => (0, None),
         };
-        OpenBody { text_bytes, unfolder, stored_bytes: 0 }
+        let numbers = header.kind.has_numbers().then(Vec::new);
+        OpenBody { text_bytes, unfolder, done_bytes: 0, stored_bytes: 0, numbers }
     }
 
     /// Whether there are segments.
@@ -29,19 +35,19 @@ impl OpenBody {
         self.text_bytes > 0
     }
 
-    /// How many bytes of segments have come.
+    /// How many bytes of segments are stored.
     pub fn stored_bytes(&self) -> u64 {
         self.stored_bytes
     }
 
     /// The number of the next segment.
     pub fn next_segment(&self) -> u64 {
-        self.stored_bytes / SEGMENT_BYTES as u64
+        self.done_bytes / SEGMENT_BYTES as u64
     }
 
-    /// Takes the next segment, or says what is wrong with it.
-    pub fn take(&mut self, segment: &[u8]) -> Result<(), String> {
-        let done = self.stored_bytes;
+    /// Takes the next segment and gives what is to be stored of it, or says what is wrong with it.
+    pub fn take<'s>(&'s mut self, segment: &'s [u8]) -> Result<&'s [u8], String> {
+        let done = self.done_bytes;
         match &mut self.unfolder {
             None => {
                 let expected = segment::next_bytes(self.text_bytes, done);
@@ -61,19 +67,26 @@ impl OpenBody {
                 }
             }
         }
-        self.stored_bytes += segment.len() as u64;
-        Ok(())
+        self.done_bytes += segment.len() as u64;
+        let stored = match &mut self.numbers {
+            None => segment,
+            Some(stored) => {
+                numbers::store_segment(segment, stored);
+                stored
+            }
+        };
+        self.stored_bytes += stored.len() as u64;
+        Ok(stored)
     }
 
     /// Says what is missing, if anything is.
     pub fn finish(&self) -> Result<(), String> {
         match &self.unfolder {
             Some(unfolder) => unfolder.finish().map_err(|error| error.to_string()),
-            None if self.stored_bytes == self.text_bytes => Ok(()),
-            None => Err(format!(
-                "its body ended after {} bytes, but its header says {}",
-                self.stored_bytes, self.text_bytes
-            )),
+            None if self.done_bytes == self.text_bytes => Ok(()),
+            None => {
+                Err(format!("its body ended after {} bytes, but its header says {}", self.done_bytes, self.text_bytes))
+            }
         }
     }
 }

@@ -160,7 +160,7 @@ impl<W: Write> Writer<W> {
         // A header has at most 65,536 bytes.
         self.ledger.begin_record(header, offset, header_bytes as u32);
         self.member.extend_from_slice(self.encoder.as_bytes());
-        let body = OpenBody::new(header.body.as_ref());
+        let body = OpenBody::new(header);
         if body.is_in_segments() {
             self.end_member()?;
         }
@@ -178,10 +178,10 @@ impl<W: Write> Writer<W> {
             return Err(WriteError::WrongOrder { call: "segment" });
         };
         let number = body.next_segment();
-        body.take(bytes).map_err(|problem| self.body_error(problem))?;
-        self.put(&member::header(&name::segment(&self.stem, number), bytes.len()))?;
-        self.put(bytes)?;
-        self.put(&[0; TAR_BLOCK_BYTES][..member::padding_bytes(bytes.len())])?;
+        let stored = body.take(bytes).map_err(|problem| self.body_error(problem))?;
+        self.put(&member::header(&name::segment(&self.stem, number), stored.len()))?;
+        self.put(stored)?;
+        self.put(&[0; TAR_BLOCK_BYTES][..member::padding_bytes(stored.len())])?;
         self.body = Some(body);
         Ok(())
     }

@@ -56,7 +56,10 @@ fn problem(header: &Header) -> Option<String> {
 fn kind_problem(header: &Header) -> Option<String> {
     let length = header.body.as_ref().map(Body::length);
     match header.kind {
-        Kind::Room | Kind::List | Kind::Fulltext => {
+        kind if kind.has_numbers() => {
+            if matches!(header.body, Some(Body::Folded(_))) {
+                return Some("has message numbers that are folded".into());
+            }
             (!length.unwrap_or(0).is_multiple_of(8)).then(|| "the body is no list of 64-bit numbers".into())
         }
         Kind::Message => {

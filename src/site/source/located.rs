@@ -4,7 +4,7 @@ use super::ReadSiteError;
 use super::body::{BodyReader, Content};
 use super::files::{self, LogFile};
 use super::site::Site;
-use crate::record::{Body, Header, INLINE_BODY_BYTES, Layout};
+use crate::record::{Body, Header, Layout};
 use crate::site::btree::Place;
 use crate::site::layout::list_body_bytes;
 
@@ -96,7 +96,7 @@ impl Located {
             return Ok(BodyReader::nothing());
         }
         let body = self.open(site, logs)?;
-        if body.length() <= INLINE_BODY_BYTES as u64 {
+        if body.length() <= header.kind.inline_body_bytes() as u64 {
             header.body = Some(Body::Inline(body.read_inline()?));
             return Ok(BodyReader::nothing());
         }

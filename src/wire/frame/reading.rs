@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use super::digest;
-use crate::codec::Digest;
-use crate::record::printable;
+use crate::codec::{Digest, numbers};
+use crate::record::{Header, printable};
 use crate::wire::MAX_PIECE_BYTES;
 use crate::wire::error::WireError;
 use crate::wire::item::Item;
@@ -81,4 +81,35 @@ fn expect_digest<R: Read>(input: &mut Input<R>, expected: Digest, what: &'static
 /// Fails if it is another item.
 pub(super) fn demand(found: Item, expected: &Item, what: &'static str) -> Result<(), WireError> {
     if found == *expected { Ok(()) } else { Err(WireError::unexpected(&found.encode(), what)) }
+}
+
+/// Reads the next segment of a record's body, which has so many bytes. Message numbers come as they are stored.
+pub(super) fn segment<R: Read>(
+    input: &mut Input<R>,
+    is_first: bool,
+    header: &Header,
+    bytes: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    let what = if is_first { "DATA CHUNK with the first segment" } else { "CHUNK with the next segment" };
+    let item = next_item(input, what)?;
+    let count = match item {
+        Item::DataChunk(count) if is_first => usize::try_from(count).ok(),
+        Item::Chunk(count) if !is_first => usize::try_from(count).ok(),
+        _ => None,
+    };
+    let has_numbers = header.kind.has_numbers();
+    match count {
+        Some(count) if has_numbers && (1..=bytes).contains(&count) => {
+            let mut stored = Vec::new();
+            input.counted(count, "a body", &mut stored)?;
+            numbers::restore_segment(&stored, bytes, out).map_err(|source| WireError::Numbers {
+                kind: header.kind,
+                key: header.key.to_string(),
+                source,
+            })
+        }
+        Some(count) if !has_numbers && count == bytes => input.counted(count, "a body", out),
+        _ => Err(WireError::unexpected(&item.encode(), what)),
+    }
 }

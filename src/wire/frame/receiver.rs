@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use super::reading::{check_digest, demand, next_item, piece};
+use super::reading::{self, check_digest, next_item, piece};
 use super::tail::Tail;
 use crate::codec::cbor::Decoder;
 use crate::codec::{Digest, RecordHasher, header, segment};
@@ -162,10 +162,7 @@ impl Receiver {
         let Some(open) = &mut self.open else { return Ok(false) };
         let Some(frame) = &mut open.frame else { return Ok(false) };
         let size = segment::next_bytes(open.length, open.done);
-        let expected = if frame.has_chunks { Item::Chunk(size as u64) } else { Item::DataChunk(size as u64) };
-        let what = if frame.has_chunks { "CHUNK with the next segment" } else { "DATA CHUNK with the first segment" };
-        demand(next_item(input, what)?, &expected, what)?;
-        input.counted(size, "a body", segment)?;
+        reading::segment(input, !frame.has_chunks, &open.header, size, segment)?;
         if open.done + (size as u64) < open.length {
             frame.has_chunks = true;
             self.hasher.body(segment);

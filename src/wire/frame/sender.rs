@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::digest;
 use crate::codec::cbor::Encoder;
-use crate::codec::{CodecError, Digest, MAX_HEADER_BYTES, header};
+use crate::codec::{CodecError, Digest, MAX_HEADER_BYTES, header, numbers};
 use crate::endpoint::{Failure, Sink};
 use crate::record::{Body, End, Header, Kind, SiteInfo};
 use crate::wire::MAX_PIECE_BYTES;
@@ -22,6 +22,8 @@ pub struct Sender<'a, W: Write> {
     digests: Vec<Digest>,
     /// Whether the frame has a longer body, and whether the first of its segments has gone.
     body: Option<bool>,
+    /// What is sent of a segment, if it is message numbers.
+    stored: Vec<u8>,
     encoder: Encoder,
     totals: TotalsOf,
 }
@@ -52,6 +54,7 @@ impl<'a, W: Write> Sender<'a, W> {
             headers: Vec::new(),
             digests: Vec::new(),
             body: None,
+            stored: Vec::new(),
             encoder: Encoder::new(),
             totals,
         }
@@ -89,10 +92,14 @@ impl<'a, W: Write> Sender<'a, W> {
 
     /// Sends the next segment.
     pub fn send_segment(&mut self, segment: &[u8]) -> Result<(), WireError> {
-        let bytes = segment.len() as u64;
+        let has_numbers = self.kind.is_some_and(Kind::has_numbers);
+        if has_numbers {
+            numbers::store_segment(segment, &mut self.stored);
+        }
+        let bytes = if has_numbers { self.stored.len() } else { segment.len() } as u64;
         let is_first = self.body.replace(true) == Some(false);
         self.send(&if is_first { Item::DataChunk(bytes) } else { Item::Chunk(bytes) })?;
-        self.output.counted(segment)
+        self.output.counted(if has_numbers { &self.stored } else { segment })
     }
 
     /// Completes the record.

@@ -7,7 +7,7 @@ use ctdl_dump::endpoint::{Class, Failure};
 use proptest::prelude::*;
 
 use super::forge::{Frame, seal, unpack};
-use super::records::{Record, attachment, body, many};
+use super::records::{Record, attachment, body, many, rising};
 use super::{verify, write, write_folded};
 
 /// An archive with a bit of everything, of a few thousand bytes.
@@ -15,6 +15,8 @@ fn small() -> Vec<u8> {
     let records = [
         Record::config("c_fqdn", b"uncensored.example.org"),
         Record::config("c_nodename", b"uncensored"),
+        Record::fulltext(1, &rising(20, 1)),
+        Record::fulltext(2, &(0..10_000).collect::<Vec<_>>()),
         Record::message(1, body(300, 1)),
         Record::message(2, vec![b'-'; 70_000]),
         Record::message(3, body(50, 3)),

@@ -4,6 +4,7 @@ use ctdl_dump::archive::Options;
 use ctdl_dump::codec::cbor::{Decoder, Encoder};
 use ctdl_dump::codec::fold::Unfolder;
 use ctdl_dump::codec::manifest::{Count, IndexEncoder, IndexEntry, IndexSegment, Root, Segment};
+use ctdl_dump::codec::numbers::restore_segment;
 use ctdl_dump::codec::{RecordHasher, SiteHasher, header};
 use ctdl_dump::record::{Body, Header, Kind};
 
@@ -152,14 +153,20 @@ impl Forge {
                 for header in headers(&member.content) {
                     let mut hasher = RecordHasher::default();
                     hasher.begin(&header);
-                    let mut stored = Vec::new();
-                    if matches!(header.body, Some(Body::Segments(_) | Body::Folded(_))) {
+                    let (mut stored, mut text) = (Vec::new(), Vec::new());
+                    if let Some(Body::Segments(mut left) | Body::Folded(mut left)) = header.body {
                         while let Some(segment) = members.next_if(|member| !member.name().ends_with(".cbor")) {
                             stored.extend_from_slice(&segment.content);
                             offset += segment.bytes().len();
+                            let mut numbers = segment.content.clone();
+                            if header.kind.has_numbers() {
+                                // A body that can't be has no digest that would be right.
+                                let _ = restore_segment(&segment.content, left.min(65_536) as usize, &mut numbers);
+                            }
+                            left = left.saturating_sub(65_536);
+                            text.extend_from_slice(&numbers);
                         }
                     }
-                    let mut text = stored.clone();
                     if let Some(Body::Folded(length)) = header.body {
                         text.clear();
                         // A body that can't be unfolded has no digest that would be right.
@@ -301,7 +308,7 @@ pub fn unpack(archive: &[u8]) -> Vec<Vec<u8>> {
     contents
 }
 
-fn members(mut tar: &[u8]) -> Vec<Member> {
+pub fn members(mut tar: &[u8]) -> Vec<Member> {
     let mut members = Vec::new();
     while tar.first().is_some_and(|byte| *byte != 0) {
         let size = usize::from_str_radix(std::str::from_utf8(&tar[124..135]).unwrap(), 8).unwrap();

@@ -4,6 +4,7 @@ mod damage;
 mod folded;
 mod forge;
 mod hostile;
+mod numbers;
 mod random;
 pub mod records;
 mod round_trip;

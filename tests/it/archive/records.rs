@@ -2,8 +2,7 @@
 
 use ctdl_dump::record::schema::{self, BodyRule, FieldType, PartType};
 use ctdl_dump::record::{
-    Body, Fields, Header, INLINE_BODY_BYTES, Key, KeyPart, Kind, Layout, Owner, Residue, Root, SiteInfo, Snapshot,
-    Value,
+    Body, Fields, Header, Key, KeyPart, Kind, Layout, Owner, Residue, Root, SiteInfo, Snapshot, Value,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -19,7 +18,7 @@ pub struct Record {
 impl Record {
     pub fn new(kind: Kind, key: Key, fields: Fields, body: Option<Vec<u8>>) -> Self {
         let header_body = body.as_ref().map(|body| match body.len() {
-            0..=INLINE_BODY_BYTES => Body::Inline(body.clone()),
+            length if length <= kind.inline_body_bytes() => Body::Inline(body.clone()),
             length => Body::Segments(length as u64),
         });
         let header = Header { kind, key, fields, body: header_body, residue: None };
@@ -30,6 +29,12 @@ impl Record {
     /// A setting, which is the simplest record there is.
     pub fn config(name: &str, value: &[u8]) -> Self {
         Record::new(Kind::Config, Key::name(name), Fields::new(), Some(value.to_vec()))
+    }
+
+    /// A bucket of the full text index.
+    pub fn fulltext(bucket: i64, numbers: &[i64]) -> Self {
+        let body = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+        Record::new(Kind::Fulltext, Key::number(bucket), Fields::new(), Some(body))
     }
 
     /// A message without metadata.
@@ -58,6 +63,12 @@ pub fn packed(length: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; length];
     blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
     bytes
+}
+
+/// Numbers that rise by little, as those of messages do; the same for the same seed.
+pub fn rising(count: usize, seed: u64) -> Vec<i64> {
+    let steps = packed(count, seed);
+    steps.iter().scan(0, |sum, step| Some(std::mem::replace(sum, *sum + 1 + i64::from(*step) / 100))).collect()
 }
 
 /// A mail with an attachment, in lines of 76 characters.
@@ -120,7 +131,7 @@ pub fn many() -> Vec<Record> {
 
 /// Lengths around every edge there is.
 fn any_length(most: usize) -> impl Strategy<Value = usize> {
-    let edges: Vec<usize> = [0, 1, 7, 8, 4096, 4097, 65_535, 65_536, 65_537, 131_072, 3 << 20]
+    let edges: Vec<usize> = [0, 1, 7, 8, 4096, 4097, 32_768, 32_776, 65_535, 65_536, 65_537, 131_072, 3 << 20]
         .into_iter()
         .filter(|length| *length <= most)
         .collect();
@@ -172,7 +183,11 @@ pub fn any_record_of(kind: Kind, most_body_bytes: usize) -> BoxedStrategy<Record
             let mut key = Key::new(key);
             let mut length = has_body.then_some(length);
             fit(kind, &mut key, &mut set, &mut length);
-            let mut record = Record::new(kind, key, set, length.map(|length| body(length, seed)));
+            let body = |length: usize| match kind.has_numbers() && seed % 4 > 0 {
+                true => rising(length / 8, seed).iter().flat_map(|number| number.to_be_bytes()).collect(),
+                false => body(length, seed),
+            };
+            let mut record = Record::new(kind, key, set, length.map(body));
             if raw.is_none() {
                 record.header.residue = residue;
             }

@@ -18,7 +18,7 @@ fn records_of(kept: &Kept) -> Vec<Record> {
 proptest! {
     #[test]
     fn any_header_of_any_kind_survives_its_encoding(mut record in any_record(70_000), folded in any::<bool>()) {
-        if let (true, Some(Body::Segments(length))) = (folded, &record.header.body) {
+        if let (true, Some(Body::Segments(length))) = (folded && !record.header.kind.has_numbers(), &record.header.body) {
             record.header.body = Some(Body::Folded(*length));
         }
         let mut encoder = Encoder::new();

@@ -10,6 +10,7 @@ use super::verify;
 mod folded;
 mod manifest;
 mod members;
+mod numbers;
 mod records;
 mod stream;
 
@@ -80,6 +81,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     all.extend(members::in_tar_headers());
     all.extend(records::in_records());
     all.extend(folded::in_folded_bodies());
+    all.extend(numbers::in_numbers());
     all.extend(manifest::in_the_manifest());
     all
 }
@@ -125,7 +127,7 @@ fn config_name(key: &Key) -> String {
 
 #[test]
 fn a_forged_archive_without_a_fault_is_right() {
-    for mut forge in [forge(), folded::forge(), many_blocks(), Forge::new(&[])] {
+    for mut forge in [forge(), folded::forge(), numbers::forge(), many_blocks(), Forge::new(&[])] {
         verify(forge.seal().as_slice(), 1).unwrap();
         forge.describe();
         verify(forge.seal().as_slice(), 1).unwrap();
