@@ -190,6 +190,39 @@ fn only_the_difference_comes_if_something_is_here() {
 }
 
 #[test]
+fn a_difference_that_was_cut_goes_on_where_it_was() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (monday, tuesday, wednesday) =
+        (work.path().join("a.ctz"), work.path().join("b.ctz"), work.path().join("c.ctz"));
+    export(unpack_site("fresh").path(), &monday);
+    export(site.path(), &tuesday);
+    std::fs::write(site.path().join("messages/hello"), "another hello").unwrap();
+    export(site.path(), &wednesday);
+    let (script, pulled) = (Script::new(&tuesday), work.path().join("d.ctz"));
+    let arguments: [&dyn AsRef<OsStr>; 10] =
+        [&"pull", &script.peer(), &"-o", &pulled, &"--have", &monday, &"--json", &"--retries", &"0", &"--force"];
+    let wire_bytes = |output: &std::process::Output| {
+        assert_code(output, 0);
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        line["wire_bytes"].as_u64().unwrap()
+    };
+    let whole = wire_bytes(&run(&arguments));
+    for next in [&tuesday, &wednesday] {
+        script.set("archive", tuesday.to_str().unwrap());
+        script.set("limit", "7000000");
+        assert_code(&run(&arguments), 6);
+        script.set("archive", next.to_str().unwrap());
+        script.set("limit", "999999999");
+        let rest = wire_bytes(&run(&arguments));
+        assert!(rest + 5_000_000 < whole, "{rest} of {whole}");
+        same(next, &pulled);
+    }
+    for left in ["partial", "partial.from", "partial.before"] {
+        assert!(!work.path().join(format!("d.ctz.{left}")).exists(), "{left}");
+    }
+}
+
+#[test]
 fn what_is_no_peer_or_no_server_is_said_with_the_right_exit_code() {
     let work = tempfile::tempdir().unwrap();
     let output = work.path().join("a.ctz");

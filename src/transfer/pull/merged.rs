@@ -8,14 +8,16 @@ use crate::endpoint::{Failure, Source};
 use crate::record::{Body, End, Header, Key, Kind, SiteInfo};
 use crate::wire::{Connector, Info, Scope, Steady, SteadyChosen, Tally, WireError};
 
-/// The peer's snapshot, put together from an archive and what the peer gives. A record that is the same in both is taken from the archive, with
+/// The peer's snapshot, put together from archives and what the peer gives. A record that is here is taken from the archive that has it, with
 /// the residue that it has there.
 pub struct Merged<'a, C: Connector> {
     info: Info,
     index: Vec<IndexEntry>,
     rows: std::vec::IntoIter<Row>,
     row: Present,
-    own: Stream<'a>,
+    own: Vec<Stream<'a>>,
+    /// The archive that the present record is from, if it is from one.
+    place: usize,
     peer: SteadyChosen<'a, C>,
     /// Of the present record: what the peer lists of it, if it came from there.
     listed: Option<Identity>,
@@ -26,21 +28,22 @@ pub struct Merged<'a, C: Connector> {
 
 /// The row that records are taken from.
 enum Present {
-    /// The archive, up to the record with which this block begins.
+    /// The first archive, up to the record with which this block begins.
     Own(usize),
-    Listed(std::vec::IntoIter<(Identity, bool)>),
+    Listed(std::vec::IntoIter<(Identity, Option<usize>)>),
 }
 
 impl<'a, C: Connector> Merged<'a, C> {
-    /// Takes what the archive has from there, and all else from the peer.
-    pub fn new(steady: &'a mut Steady<C>, archive: &'a RandomReader, plan: Plan, info: Info) -> Self {
+    /// Takes what the archives have from there, and all else from the peer. They are those that the plan was made with.
+    pub fn new(steady: &'a mut Steady<C>, archives: &[&'a RandomReader], plan: Plan, info: Info) -> Self {
         let wanted: Vec<(Kind, Key)> = plan.wanted().collect();
         Merged {
             info,
             index: plan.index,
             rows: plan.rows.into_iter(),
             row: Present::Listed(Vec::new().into_iter()),
-            own: archive.stream(),
+            own: archives.iter().map(|archive| archive.stream()).collect(),
+            place: 0,
             peer: steady.chosen(wanted),
             listed: None,
             present: None,
@@ -49,7 +52,7 @@ impl<'a, C: Connector> Merged<'a, C> {
         }
     }
 
-    /// How many records came from the archive so far, and how many from the peer.
+    /// How many records came from archives so far, and how many from the peer.
     pub fn taken(&self) -> (u64, u64) {
         self.taken
     }
@@ -60,19 +63,20 @@ impl<'a, C: Connector> Merged<'a, C> {
             match &mut self.row {
                 Present::Own(end) => {
                     let behind = self.index.get(*end).map(|entry| (entry.kind, &entry.key));
-                    let upcoming = self.own.upcoming()?.map(|record| (record.kind, &record.key));
+                    let Some(own) = self.own.first_mut() else { return Ok(None) };
+                    let upcoming = own.upcoming()?.map(|record| (record.kind, &record.key));
                     if upcoming.is_some_and(|record| behind.is_none_or(|behind| record < behind)) {
-                        self.taken.0 += 1;
-                        return Ok(self.own.next_record()?);
+                        return self.take_own(0);
                     }
                 }
                 Present::Listed(records) => match records.next() {
-                    Some((record, true)) => {
-                        self.own.seek(record.kind, &record.key)?;
-                        self.taken.0 += 1;
-                        return Ok(self.own.next_record()?);
+                    Some((record, Some(place))) => {
+                        if let Some(own) = self.own.get_mut(place) {
+                            own.seek(record.kind, &record.key)?;
+                        }
+                        return self.take_own(place);
                     }
-                    Some((record, false)) => {
+                    Some((record, None)) => {
                         self.taken.1 += 1;
                         self.listed = Some(record);
                         return Ok(self.peer.next_record()?);
@@ -84,13 +88,20 @@ impl<'a, C: Connector> Merged<'a, C> {
                 None => return Ok(None),
                 Some(Row::Listed(records)) => self.row = Present::Listed(records.into_iter()),
                 Some(Row::Own(range)) => {
-                    if let Some(first) = self.index.get(range.start) {
-                        self.own.seek(first.kind, &first.key)?;
+                    if let (Some(first), Some(own)) = (self.index.get(range.start), self.own.first_mut()) {
+                        own.seek(first.kind, &first.key)?;
                     }
                     self.row = Present::Own(range.end);
                 }
             }
         }
+    }
+
+    /// The record that comes next in an archive.
+    fn take_own(&mut self, place: usize) -> Result<Option<Header>, Failure> {
+        self.taken.0 += 1;
+        self.place = place;
+        Ok(self.own.get_mut(place).map_or(Ok(None), Stream::next_record)?)
     }
 
     /// Counts the present record, whose body was read to its end.
@@ -133,12 +144,15 @@ impl<C: Connector> Source for Merged<'_, C> {
     fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
         Ok(match self.listed {
             Some(_) => self.peer.segment(segment)?,
-            None => self.own.segment(segment)?,
+            None => self.own.get_mut(self.place).map_or(Ok(false), |own| own.segment(segment))?,
         })
     }
 
     fn digest(&self) -> Digest {
-        if self.listed.is_some() { self.peer.digest() } else { self.own.digest() }
+        match self.listed {
+            Some(_) => self.peer.digest(),
+            None => self.own.get(self.place).map(Stream::digest).unwrap_or_default(),
+        }
     }
 
     fn finish(&mut self) -> Result<End, Failure> {

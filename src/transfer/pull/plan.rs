@@ -1,9 +1,9 @@
-//! What differs between a peer's snapshot and an archive that is here (`format-spec/wire.md`, section 9).
+//! What differs between a peer's snapshot and archives that are here (`format-spec/wire.md`, section 9).
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::archive::RandomReader;
+use crate::archive::{RandomReader, ReadError, Stream};
 use crate::codec::Digest;
 use crate::codec::manifest::{Group, GroupCutter, Identity, IndexEntry};
 use crate::endpoint::Failure;
@@ -25,10 +25,10 @@ pub struct Plan {
 /// A part of the peer's records, in canonical order.
 #[derive(Debug)]
 pub(super) enum Row {
-    /// What these blocks of the archive hold.
+    /// What these blocks of the first archive hold.
     Own(Range<usize>),
-    /// A segment that is not here, and for each of its records whether that is.
-    Listed(Vec<(Identity, bool)>),
+    /// A segment that is not here, and for each of its records the number of the archive that has it.
+    Listed(Vec<(Identity, Option<usize>)>),
 }
 
 /// A row before its segments have come.
@@ -39,13 +39,14 @@ enum Known {
 }
 
 impl Plan {
-    /// Compares the archive with the peer's snapshot.
-    pub fn make<C: Connector>(steady: &mut Steady<C>, archive: &RandomReader) -> Result<Plan, Failure> {
-        let index = archive.index().collect::<Result<Vec<IndexEntry>, _>>()?;
+    /// Compares archives with the peer's snapshot: the first one segment by segment, and what it lacks is looked for in all.
+    pub fn make<C: Connector>(steady: &mut Steady<C>, archives: &[&RandomReader]) -> Result<Plan, Failure> {
+        let Some(first) = archives.first() else { return Ok(Plan { index: Vec::new(), rows: Vec::new() }) };
+        let index = first.index().collect::<Result<Vec<IndexEntry>, _>>()?;
         let own: Vec<Digest> = index.iter().map(|entry| entry.identity_digest).collect();
         let mut known = if own.len() < MANY_SEGMENTS { by_segments(steady, &own)? } else { by_groups(steady, &own)? };
         fetch_segments(steady, &mut known)?;
-        let mut stream = archive.stream();
+        let mut streams: Vec<Stream> = archives.iter().map(|archive| archive.stream()).collect();
         let mut rows: Vec<Row> = Vec::new();
         for known in known {
             match (known, rows.last_mut()) {
@@ -54,9 +55,8 @@ impl Plan {
                 (Known::Listed(records), _) => {
                     let mut listed = Vec::with_capacity(records.len());
                     for record in records {
-                        let is_here = stream.seek(record.kind, &record.key)?
-                            && stream.upcoming()?.is_some_and(|own| own.digest == record.digest);
-                        listed.push((record, is_here));
+                        let place = place_of(&record, &mut streams)?;
+                        listed.push((record, place));
                     }
                     rows.push(Row::Listed(listed));
                 }
@@ -74,7 +74,7 @@ impl Plan {
                 Row::Own(_) => &[][..],
                 Row::Listed(records) => records,
             })
-            .filter(|(_, is_here)| !is_here)
+            .filter(|(_, place)| place.is_none())
             .map(|(record, _)| (record.kind, record.key.clone()))
     }
 
@@ -82,9 +82,19 @@ impl Plan {
     pub fn keeps_nothing(&self) -> bool {
         self.rows.iter().all(|row| match row {
             Row::Own(_) => false,
-            Row::Listed(records) => records.iter().all(|(_, is_here)| !is_here),
+            Row::Listed(records) => records.iter().all(|(_, place)| place.is_none()),
         })
     }
+}
+
+/// The number of the first archive that has a record as it is listed.
+fn place_of(record: &Identity, streams: &mut [Stream]) -> Result<Option<usize>, ReadError> {
+    for (number, stream) in streams.iter_mut().enumerate() {
+        if stream.seek(record.kind, &record.key)? && stream.upcoming()?.is_some_and(|own| own.digest == record.digest) {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
 }
 
 fn by_segments<C: Connector>(steady: &mut Steady<C>, own: &[Digest]) -> Result<Vec<Known>, WireError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ctdl_dump::archive::RandomReader;
-use ctdl_dump::wire::{Client, Code, EndOfLease, WireError};
+use ctdl_dump::wire::{Client, Code, EndOfLease, Receiver, Scope, WireError};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -96,6 +96,38 @@ fn what_a_site_gives_is_what_its_export_holds() {
     drop(second);
     assert_eq!(serving.end(Signal::TERM).code(), Some(0));
     assert_eq!(crate::support::listing(site.path()), before);
+}
+
+#[test]
+fn a_stopped_site_that_changes_while_it_is_served_is_looked_at_anew() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let socket = work.path().join("wire.socket");
+    let serving = serve(work, site.path(), &socket);
+    let connect = || {
+        let stream = UnixStream::connect(&socket).unwrap();
+        client(stream.try_clone().unwrap(), stream)
+    };
+    let mut first = connect();
+    let taken = first.take_snapshot(None, &mut |_| ()).unwrap();
+    let total = first.info().unwrap().total;
+    fs::write(site.path().join("messages/hello"), "another hello").unwrap();
+    let mut receiver = Receiver::all(Scope::All);
+    first.get_all(Scope::All, None).unwrap();
+    let error = loop {
+        match receiver.next(first.input()) {
+            Ok(header) => assert!(header.is_some(), "the change was not seen"),
+            Err(error) => break error,
+        }
+        let mut segment = Vec::new();
+        while receiver.segment(first.input(), &mut segment).unwrap() {}
+    };
+    assert!(error.may_pass(), "{error}");
+    serving.logged("messages/hello");
+    let mut second = connect();
+    assert_ne!(second.take_snapshot(Some(taken.id), &mut |_| ()).unwrap().id, taken.id);
+    let now = second.info().unwrap().total;
+    assert_eq!(now.records, total.records);
+    assert_ne!(now.digest, total.digest);
 }
 
 #[test]

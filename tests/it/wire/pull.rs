@@ -42,9 +42,9 @@ fn pull_difference(old: &[Record], new: &[Record], cut_after: u64) -> (Vec<Recor
     let new = view(&write(new, Options { level: 1, threads: 2 }).0);
     let mut steady = Steady::new(Short(&new, cut_after), None);
     let info = steady.attempt(|client| client.info()).unwrap();
-    let plan = Plan::make(&mut steady, old.archive()).unwrap();
+    let plan = Plan::make(&mut steady, &[old.archive()]).unwrap();
     let mut kept = Kept::default();
-    let mut merged = Merged::new(&mut steady, old.archive(), plan, info);
+    let mut merged = Merged::new(&mut steady, &[old.archive()], plan, info);
     let summary = copy(&mut merged, &mut kept, &Silent).unwrap();
     assert_eq!(summary.site_digest, new.archive().root().site_digest);
     let came = merged.taken().1;
@@ -111,10 +111,10 @@ fn a_difference_comes_over_connections_that_are_cut() {
 fn places_with_nothing_in_common_are_told_so() {
     let (old, new) = ([Record::config("a", b"1")], [Record::config("b", b"2"), Record::message(1, body(9000, 1))]);
     let (old, new) = (view(&write(&old, Options::default()).0), view(&write(&new, Options::default()).0));
-    let plan = Plan::make(&mut Steady::new(Short(&new, u64::MAX), None), old.archive()).unwrap();
+    let plan = Plan::make(&mut Steady::new(Short(&new, u64::MAX), None), &[old.archive()]).unwrap();
     assert!(plan.keeps_nothing());
     assert_eq!(plan.wanted().count(), 2);
-    let same = Plan::make(&mut Steady::new(Short(&old, u64::MAX), None), old.archive()).unwrap();
+    let same = Plan::make(&mut Steady::new(Short(&old, u64::MAX), None), &[old.archive()]).unwrap();
     assert!(!same.keeps_nothing());
     assert_eq!(same.wanted().count(), 0);
 }

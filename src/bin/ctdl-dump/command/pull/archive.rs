@@ -45,15 +45,21 @@ pub struct Pulled {
 /// Pulls the peer's present snapshot into an archive. What an earlier run has got of it isn't transferred again, nor what `have` holds.
 pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
     let begun = Instant::now();
-    let mut have = args.have.as_deref().map(open_archive).transpose()?;
+    let have = args.have.as_deref().map(open_archive).transpose()?;
     let mut spool = Spool::open(output, args.force, &args.peer)?;
-    let mut wanted = spool.beginning().map(|(id, _)| id).filter(|_| have.is_none());
+    let mut wanted = spool.beginning().map(|(id, _)| id);
+    // Alone it is gone on with as it is, inside the body where it ends; beside another archive its records are looked up.
+    let mut begun_before = match have {
+        Some(_) => complete(&spool, output, args, context)?,
+        None => None,
+    };
     let (mut bytes_came, mut snapshots) = (0, 0);
     let done = loop {
         let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
         let name = connector.peer().to_string();
         let mut steady = Steady::new(connector, wanted);
-        let result = transfer(&mut steady, &mut spool, have.as_ref(), args, context);
+        let held: Vec<&RandomReader> = have.iter().chain(&begun_before).collect();
+        let result = transfer(&mut steady, &mut spool, &held, args, context);
         bytes_came += steady.bytes().0;
         let error = match result {
             Ok(done) => {
@@ -75,9 +81,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         spool.keep()?;
         spool = Spool::open(output, args.force, &args.peer)?;
         wanted = None;
-        if args.have.is_none() {
-            have = complete(&spool, output, args, context)?;
-        }
+        begun_before = complete(&spool, output, args, context)?;
     };
     spool.complete()?;
     let Done { summary, archive_bytes, taken } = done;
@@ -88,7 +92,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
 fn transfer(
     steady: &mut Steady<PeerConnector>,
     spool: &mut Spool,
-    have: Option<&RandomReader>,
+    held: &[&RandomReader],
     args: &Pull,
     context: &Context,
 ) -> Result<Done> {
@@ -98,10 +102,10 @@ fn transfer(
     if let Some(id) = snapshot {
         spool.note_snapshot(id)?;
     }
-    if let Some(have) = have {
-        let plan = Plan::make(steady, have)?;
+    if !held.is_empty() {
+        let plan = Plan::make(steady, held)?;
         if !plan.keeps_nothing() {
-            let mut merged = Merged::new(steady, have, plan, info);
+            let mut merged = Merged::new(steady, held, plan, info);
             let (summary, archive_bytes) = write(&mut merged, spool, args, context)?;
             return Ok(Done { summary, archive_bytes, taken: Some(merged.taken()) });
         }
