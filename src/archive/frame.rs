@@ -1,5 +1,6 @@
 //! One zstd frame (`format-spec/archive.md`, section 2), and how its end is found without trusting any length.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 
 use zstd::bulk::{Compressor, Decompressor};
@@ -38,12 +39,27 @@ pub fn compress(content: &[u8], level: i32, bytes: &mut Vec<u8>) -> io::Result<(
 pub fn decompress(frame: &Compressed, content: &mut Vec<u8>) -> Result<(), FrameProblem> {
     content.clear();
     content.reserve(frame.content_bytes);
-    let unpacked = Decompressor::new().and_then(|mut zstd| zstd.decompress_to_buffer(&frame.bytes, content));
+    let unpacked = with_decompressor(|zstd| zstd.decompress_to_buffer(&frame.bytes, content));
     match unpacked {
         Ok(_) if content.len() == frame.content_bytes => Ok(()),
         Ok(_) => Err(FrameProblem::Zstd { message: "the frame unpacks to less than its header says".to_owned() }),
         Err(error) => Err(FrameProblem::Zstd { message: error.to_string() }),
     }
+}
+
+thread_local! {
+    /// What this thread unpacks with. Every frame begins it anew; but to get memory for a new one would take longer than a small frame takes.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn with_decompressor<T>(work: impl FnOnce(&mut Decompressor<'static>) -> io::Result<T>) -> io::Result<T> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let zstd = match kept {
+            Some(zstd) => zstd,
+            None => kept.insert(Decompressor::new()?),
+        };
+        work(zstd)
+    })
 }
 
 /// Reads the rest of a frame, whose magic number has been read, up to its end and not a byte further. The memory of `bytes` is used for it.

@@ -1,8 +1,6 @@
 //! A record's header in CBOR (`format-spec/record.md`, section 4).
 
-use ciborium_ll::Header as Head;
-
-use super::cbor::{Decoder, Encoder};
+use super::cbor::{Decoder, Encoder, Head};
 use super::{CodecError, numbers};
 use crate::record::schema::{self, FieldType};
 use crate::record::{Body, Fields, Header, Key, KeyPart, Kind, Owner, Residue, Value};

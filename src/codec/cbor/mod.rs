@@ -1,7 +1,9 @@
 //! The part of CBOR that the format uses, in its one deterministic encoding (RFC 8949, section 4.2.1): integers of 64 bits, byte strings,
 //! text strings, arrays, maps with text keys, null, all of definite length with shortest heads. `Decoder` refuses everything else.
 
-use ciborium_ll::Header as Head;
+mod head;
+
+pub use head::Head;
 
 use super::CodecError;
 
@@ -48,13 +50,13 @@ impl Encoder {
 
     /// A byte string.
     pub fn binary(&mut self, value: &[u8]) {
-        self.head(Head::Bytes(Some(value.len())));
+        self.head(Head::Bytes(value.len() as u64));
         self.bytes.extend_from_slice(value);
     }
 
     /// A text string.
     pub fn text(&mut self, value: &str) {
-        self.head(Head::Text(Some(value.len())));
+        self.head(Head::Text(value.len() as u64));
         self.bytes.extend_from_slice(value.as_bytes());
     }
 
@@ -68,22 +70,21 @@ impl Encoder {
 
     /// The head of an array of so many items.
     pub fn array(&mut self, items: usize) {
-        self.head(Head::Array(Some(items)));
+        self.head(Head::Array(items as u64));
     }
 
     /// The head of a map of so many pairs; the caller gives the pairs in the order of the encoded keys.
     pub fn map(&mut self, pairs: usize) {
-        self.head(Head::Map(Some(pairs)));
+        self.head(Head::Map(pairs as u64));
     }
 
     /// The value null.
     pub fn null(&mut self) {
-        self.head(Head::Simple(ciborium_ll::simple::NULL));
+        self.head(Head::Null);
     }
 
     fn head(&mut self, head: Head) {
-        // Writing to a Vec has no error to report.
-        let Ok(()) = ciborium_ll::Encoder::from(&mut self.bytes).push(head);
+        head.encode(&mut self.bytes);
     }
 }
 
@@ -142,7 +143,7 @@ impl<'a> Decoder<'a> {
     /// A byte string.
     pub fn binary(&mut self) -> Result<&'a [u8], CodecError> {
         match self.head()? {
-            Head::Bytes(Some(length)) => self.take(length),
+            Head::Bytes(length) => self.take(length),
             _ => Err(self.error("no byte string where one is expected")),
         }
     }
@@ -155,7 +156,7 @@ impl<'a> Decoder<'a> {
     /// A text string.
     pub fn text(&mut self) -> Result<&'a str, CodecError> {
         match self.head()? {
-            Head::Text(Some(length)) => {
+            Head::Text(length) => {
                 let bytes = self.take(length)?;
                 std::str::from_utf8(bytes).map_err(|_| self.error("text that is not UTF-8"))
             }
@@ -166,12 +167,12 @@ impl<'a> Decoder<'a> {
     /// A string that may not be UTF-8, as `Encoder::string` makes it.
     pub fn string(&mut self) -> Result<&'a [u8], CodecError> {
         match self.head()? {
-            Head::Text(Some(length)) => {
+            Head::Text(length) => {
                 let bytes = self.take(length)?;
                 std::str::from_utf8(bytes).map_err(|_| self.error("text that is not UTF-8"))?;
                 Ok(bytes)
             }
-            Head::Bytes(Some(length)) => {
+            Head::Bytes(length) => {
                 let bytes = self.take(length)?;
                 match std::str::from_utf8(bytes) {
                     Ok(_) => Err(self.error("a byte string that should be text")),
@@ -185,7 +186,7 @@ impl<'a> Decoder<'a> {
     /// The number of items of an array, which can't be more than the bytes that are left.
     pub fn array(&mut self) -> Result<usize, CodecError> {
         match self.head()? {
-            Head::Array(Some(items)) if items <= self.left() => Ok(items),
+            Head::Array(items) if items <= self.left() as u64 => Ok(items as usize),
             Head::Array(_) => Err(self.error("an array with more items than bytes")),
             _ => Err(self.error("no array where one is expected")),
         }
@@ -199,7 +200,7 @@ impl<'a> Decoder<'a> {
     /// The pairs of a map, whose keys must come in rising order.
     pub fn map(&mut self) -> Result<Pairs<'a>, CodecError> {
         match self.head()? {
-            Head::Map(Some(pairs)) if pairs <= self.left() => Ok(Pairs { left: pairs, previous: None }),
+            Head::Map(pairs) if pairs <= self.left() as u64 => Ok(Pairs { left: pairs as usize, previous: None }),
             Head::Map(_) => Err(self.error("a map with more pairs than bytes")),
             _ => Err(self.error("no map where one is expected")),
         }
@@ -208,7 +209,7 @@ impl<'a> Decoder<'a> {
     /// Whether null comes next; if so it is read.
     pub fn null(&mut self) -> Result<bool, CodecError> {
         let start = self.offset;
-        if self.head()? == Head::Simple(ciborium_ll::simple::NULL) {
+        if self.head()? == Head::Null {
             return Ok(true);
         }
         self.offset = start;
@@ -227,32 +228,17 @@ impl<'a> Decoder<'a> {
         self.bytes.len() - self.offset
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+    fn take(&mut self, length: u64) -> Result<&'a [u8], CodecError> {
         let rest = &self.bytes[self.offset..];
-        let taken = rest.get(..length).ok_or_else(|| self.error("a string that is longer than what is left"))?;
-        self.offset += length;
+        let taken = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+        let taken = taken.ok_or_else(|| self.error("a string that is longer than what is left"))?;
+        self.offset += taken.len();
         Ok(taken)
     }
 
     fn head(&mut self) -> Result<Head, CodecError> {
-        let mut rest = &self.bytes[self.offset..];
-        let mut decoder = ciborium_ll::Decoder::from(&mut rest);
-        let head = decoder.pull().map_err(|_| self.error("ends early, or is no CBOR"))?;
-        let read = decoder.offset();
-        let (argument, allowed) = match head {
-            Head::Positive(value) | Head::Negative(value) => (value, true),
-            Head::Bytes(Some(length)) | Head::Text(Some(length)) => (length as u64, true),
-            Head::Array(Some(length)) | Head::Map(Some(length)) => (length as u64, true),
-            Head::Simple(value) => (u64::from(value), value == ciborium_ll::simple::NULL),
-            _ => (0, false),
-        };
-        if !allowed {
-            return Err(self.error("a CBOR item that the format doesn't use"));
-        }
-        if read != shortest_head_bytes(argument) {
-            return Err(self.error("a head that is longer than necessary"));
-        }
-        self.offset += read;
+        let (head, bytes) = Head::decode(&self.bytes[self.offset..]).map_err(|problem| self.error(problem))?;
+        self.offset += bytes;
         Ok(head)
     }
 }
@@ -279,16 +265,6 @@ impl<'a> Pairs<'a> {
         }
         self.previous = Some(key);
         Ok(Some(key))
-    }
-}
-
-fn shortest_head_bytes(argument: u64) -> usize {
-    match argument {
-        0..=23 => 1,
-        24..=0xff => 2,
-        0x100..=0xffff => 3,
-        0x1_0000..=0xffff_ffff => 5,
-        _ => 9,
     }
 }
 
