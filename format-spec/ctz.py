@@ -38,12 +38,19 @@ EP = {"ep_mode": "s32", "ep_value": "s32"}
 FILE_TIME = {"mode": "u16", "mtime": "s64", "mtime_ns": "u30"}
 OWNERS = {"owner": "owner?", "group": "owner?"}
 RAW = {"raw": "binary4096?"}
+CONTROL_NUMBERS = {
+    "highest": "s64", "flags": "u32", "nextuser": "s64", "nextroom": "s64", "version": "s32",
+    "fulltext_wordbreaker": "s32", "fulltext": "s64"}
 KINDS = {
-    "config": (1, ["name"], {}, "+"),
+    "config": (1, ["name"], {"origin": "text14?"}, "+"),
+    "control": (2, ["name"], {
+        **FILE_TIME, **OWNERS, **{name: type + "?" for name, type in CONTROL_NUMBERS.items()}, "dbversion": "s32?"}, "-"),
+    "refcount": (3, ["s64"], {"msgnum": "s64", "delta": "s32"}, "-"),
     "floor": (4, ["s32"], {"flags": "u16", "name": "text256", "ref_count": "s32", **EP, **RAW}, "-"),
     "user": (5, ["name"], {
         "version": "s32", "uid": "u32", "password": "text32", "flags": "u32", "timescalled": "s64", "posted": "s64",
         "axlevel": "u8", "usernum": "s64", "lastcall": "s64", "userpurge": "s32", "fullname": "text64",
+        "screenwidth": "u8?", "screenheight": "u8?",
         "msgnum_bio": "s64", "msgnum_pic": "s64", "emailaddrs": "text512", "msgnum_inboxrules": "s64",
         "lastproc_inboxrules": "s64", **RAW}, "-"),
     "room": (6, ["name"], {
@@ -54,20 +61,21 @@ KINDS = {
     "visit": (8, ["s64", "s64", "s64"], {
         "lastseen": "s64", "flags": "u32", "seen": "text4096", "answered": "text4096", "view": "s32", **RAW}, "-"),
     "use": (9, ["s32"], {"time": "s64", **RAW}, "-"),
-    "directory": (10, ["name"], {"user": "text4096", **RAW}, "-"),
-    "openid": (11, ["name"], {"usernum": "s64", **RAW}, "-"),
-    "euid": (12, ["s64", "name"], {"msgnum": "s64", **RAW}, "-"),
-    "usernumber": (13, ["s64"], {"user": "text4096", **RAW}, "-"),
-    "fulltext": (14, ["s32"], {}, "+"),
-    "table": (15, ["u8", "name"], {}, "+"),
-    "message": (16, ["s64"], {
+    "useid": (10, ["name"], {"time": "s64", **RAW}, "-"),
+    "directory": (11, ["name"], {"user": "text4096", **RAW}, "-"),
+    "openid": (12, ["name"], {"usernum": "s64", **RAW}, "-"),
+    "euid": (13, ["s64", "name"], {"msgnum": "s64", **RAW}, "-"),
+    "usernumber": (14, ["s64"], {"user": "text4096", **RAW}, "-"),
+    "fulltext": (15, ["s32"], {}, "+"),
+    "table": (16, ["u8", "name"], {}, "+"),
+    "message": (17, ["s64"], {
         "entry": "u32?", "big": "u32?", "refcount": "s32?", "content_type": "text64?", "rfc822_length": "s64?",
-        "raw_metadata": "binary4096?"}, "?"),
-    "file": (17, ["name"], {
+        "mimetype": "text64?", "raw_metadata": "binary4096?"}, "?"),
+    "file": (18, ["name"], {
         "type": "text9", **{name: type + "?" for name, type in FILE_TIME.items()}, **OWNERS, "target": "text4352?"}, "?"),
-    "log": (18, ["name"], {**FILE_TIME, **OWNERS}, "+"),
-    "loss": (19, ["name"], {"why": "text4096"}, "-"),
-    "omitted": (20, ["name"], {"why": "text4096"}, "-"),
+    "log": (19, ["name"], {**FILE_TIME, **OWNERS}, "+"),
+    "loss": (20, ["name"], {"why": "text4096"}, "-"),
+    "omitted": (21, ["name"], {"why": "text4096"}, "-"),
 }
 
 
@@ -305,6 +313,20 @@ class Header:
     def check_kind(self, what):
         has = self.fields.keys()
         match self.kind:
+            case "config":
+                demand(name_bytes(self.fields.get("origin", "citadel.config"), what) == b"citadel.config", f"{what}: wrong origin")
+            case "control":
+                numbers = has & CONTROL_NUMBERS.keys()
+                if self.parts[0] == b"citadel.control":
+                    demand(len(numbers) == len(CONTROL_NUMBERS), f"{what}: lacks a number")
+                    demand((self.fields["version"] >= 737) == ("dbversion" in has), f"{what}: wrong dbversion")
+                else:
+                    demand(self.parts[0] in (b"citadel.config", b"refcount_adjustments.dat"), f"{what}: no struct")
+                    demand(not numbers and "dbversion" not in has, f"{what}: has numbers")
+            case "refcount":
+                demand(self.parts[0] >= 0, f"{what}: a position below 0")
+            case "user":
+                demand(("screenwidth" in has) == ("screenheight" in has), f"{what}: half a screen")
             case "room" | "list" | "fulltext":
                 demand((self.length or 0) % 8 == 0, f"{what}: its body is no list of numbers")
             case "message":
@@ -313,6 +335,7 @@ class Header:
                 demand(self.length == (sum(lengths) if lengths else None), f"{what}: its parts are not its body")
                 metadata = has & {"refcount", "content_type", "rfc822_length"}
                 demand(len(metadata) in (0, 3) and not (metadata and "raw_metadata" in has), f"{what}: wrong metadata")
+                demand(metadata or "mimetype" not in has, f"{what}: wrong metadata")
                 demand(has, f"{what}: nothing in it")
             case "file":
                 form = (self.fields["type"], "target" in has, self.length is not None)
@@ -435,15 +458,18 @@ def check_site(content):
     site = decode_one(content, "site.cbor")
     demand(type(site) is dict and site.get("format") == 1, "site.cbor: of another format version")
     entries = {"fqdn", "node", "root", "tool", "format", "layout", "release", "without", "snapshot"}
-    demand(set(site) == entries, "site.cbor: not its entries")
+    demand(entries <= set(site) <= entries | {"layout_by", "release_by"}, "site.cbor: not its entries")
     name_bytes(site["fqdn"], "site.cbor"), name_bytes(site["node"], "site.cbor")
     root, layout, snapshot = site["root"], site["layout"], site["snapshot"]
     right = (
         type(root) is list and len(root) == 3 and fits(root[0], "u16", "root")
         and all(owner is None or fits(owner, "owner", "root") for owner in root[1:])
         and type(site["tool"]) is str and type(site["release"]) is int
-        and type(layout) is dict and set(layout) == {"order", "word_bytes"}
+        and type(layout) is dict and set(layout) in ({"order", "word_bytes"}, {"order", "word_bytes", "time_alignment"})
         and layout["order"] in ("little", "big") and layout["word_bytes"] in (4, 8)
+        and ("time_alignment" not in layout or (layout["word_bytes"], layout["time_alignment"]) in ((4, 4), (4, 8)))
+        and (layout["order"], layout.get("time_alignment")) != ("big", 4)
+        and all(type(site.get(by, "")) is str for by in ("layout_by", "release_by"))
         and type(site["without"]) is list and all(type(what) is str for what in site["without"])
         and type(snapshot) is dict and set(snapshot) == {"proof", "taken", "method"}
         and type(snapshot["proof"]) is str and type(snapshot["method"]) is str and type(snapshot["taken"]) is int)

@@ -4,7 +4,7 @@ use super::CodecError;
 use super::cbor::{Decoder, Encoder};
 use super::header::{decode_owner, encode_owner};
 use super::manifest::FORMAT_VERSION;
-use crate::record::{ByteOrder, Layout, Root, SiteInfo, Snapshot};
+use crate::record::{ByteOrder, Layout, Model, Root, SiteInfo, Snapshot};
 
 /// The longest `site.cbor` in bytes.
 pub const MAX_SITE_INFO_BYTES: usize = 65_536;
@@ -12,7 +12,7 @@ pub const MAX_SITE_INFO_BYTES: usize = 65_536;
 /// Encodes what is known when a copy begins.
 pub fn encode(site: &SiteInfo) -> Vec<u8> {
     let mut encoder = Encoder::new();
-    encoder.map(9);
+    encoder.map(9 + usize::from(site.layout_by.is_some()) + usize::from(site.release_by.is_some()));
     encoder.text("fqdn");
     encoder.string(&site.fqdn);
     encoder.text("node");
@@ -24,14 +24,7 @@ pub fn encode(site: &SiteInfo) -> Vec<u8> {
     encoder.text("format");
     encoder.unsigned(FORMAT_VERSION);
     encoder.text("layout");
-    encoder.map(2);
-    encoder.text("order");
-    encoder.text(match site.layout.order {
-        ByteOrder::Little => "little",
-        ByteOrder::Big => "big",
-    });
-    encoder.text("word_bytes");
-    encoder.unsigned(u64::from(site.layout.word_bytes));
+    encode_layout(site.layout, &mut encoder);
     encoder.text("release");
     encoder.int(site.release);
     encoder.text("without");
@@ -45,6 +38,12 @@ pub fn encode(site: &SiteInfo) -> Vec<u8> {
     encoder.int(site.snapshot.taken);
     encoder.text("method");
     encoder.text(&site.snapshot.method);
+    for (name, by) in [("layout_by", &site.layout_by), ("release_by", &site.release_by)] {
+        if let Some(by) = by {
+            encoder.text(name);
+            encoder.text(by);
+        }
+    }
     encoder.into_bytes()
 }
 
@@ -56,6 +55,7 @@ pub fn decode(bytes: &[u8]) -> Result<SiteInfo, CodecError> {
     let mut decoder = Decoder::new(bytes, "site.cbor");
     let (mut node, mut fqdn, mut root, mut tool, mut format) = (None, None, None, None, None);
     let (mut layout, mut release, mut without, mut snapshot) = (None, None, None, None);
+    let (mut layout_by, mut release_by) = (None, None);
     let mut pairs = decoder.map()?;
     while let Some(name) = pairs.next(&mut decoder)? {
         match name {
@@ -68,6 +68,8 @@ pub fn decode(bytes: &[u8]) -> Result<SiteInfo, CodecError> {
             "release" => release = Some(decoder.int()?),
             "without" => without = Some(decode_texts(&mut decoder)?),
             "snapshot" => snapshot = Some(decode_snapshot(&mut decoder)?),
+            "layout_by" => layout_by = Some(decoder.text()?.to_owned()),
+            "release_by" => release_by = Some(decoder.text()?.to_owned()),
             _ => {
                 return Err(
                     decoder.error("has an entry that format version 1 doesn't have; a newer ctdl-dump may read it")
@@ -91,7 +93,7 @@ pub fn decode(bytes: &[u8]) -> Result<SiteInfo, CodecError> {
             Some(without),
             Some(snapshot),
             Some(root),
-        ) => Ok(SiteInfo { tool, node, fqdn, release, layout, without, snapshot, root }),
+        ) => Ok(SiteInfo { tool, node, fqdn, release, release_by, layout, layout_by, without, snapshot, root }),
         _ => Err(decoder.error("lacks an entry")),
     }
 }
@@ -114,8 +116,24 @@ fn decode_root(decoder: &mut Decoder) -> Result<Root, CodecError> {
     Ok(Root { mode, owner: owner()?, group: owner()? })
 }
 
+fn encode_layout(layout: Layout, encoder: &mut Encoder) {
+    let has_wide_times = layout.time_bytes() > layout.word_bytes();
+    encoder.map(2 + usize::from(has_wide_times));
+    encoder.text("order");
+    encoder.text(match layout.order {
+        ByteOrder::Little => "little",
+        ByteOrder::Big => "big",
+    });
+    encoder.text("word_bytes");
+    encoder.unsigned(layout.word_bytes() as u64);
+    if has_wide_times {
+        encoder.text("time_alignment");
+        encoder.unsigned(layout.time_alignment() as u64);
+    }
+}
+
 fn decode_layout(decoder: &mut Decoder) -> Result<Layout, CodecError> {
-    let (mut order, mut word_bytes) = (None, None);
+    let (mut order, mut word_bytes, mut time_alignment) = (None, None, None);
     let mut pairs = decoder.map()?;
     while let Some(name) = pairs.next(decoder)? {
         match name {
@@ -126,20 +144,22 @@ fn decode_layout(decoder: &mut Decoder) -> Result<Layout, CodecError> {
                     _ => return Err(decoder.error("an unknown byte order")),
                 });
             }
-            "word_bytes" => {
-                word_bytes = Some(match decoder.unsigned()? {
-                    4 => 4,
-                    8 => 8,
-                    _ => return Err(decoder.error("an unknown word size")),
-                });
-            }
+            "word_bytes" => word_bytes = Some(decoder.unsigned()?),
+            "time_alignment" => time_alignment = Some(decoder.unsigned()?),
             _ => return Err(decoder.error("an entry that layouts don't have")),
         }
     }
-    match (word_bytes, order) {
-        (Some(word_bytes), Some(order)) => Ok(Layout { word_bytes, order }),
-        _ => Err(decoder.error("a layout that lacks an entry")),
-    }
+    let model = match (word_bytes, time_alignment) {
+        (Some(8), None) => Model::Lp64,
+        (Some(4), None) => Model::Ilp32,
+        (Some(4), Some(4)) => Model::Ilp32Time64I386,
+        (Some(4), Some(8)) => Model::Ilp32Time64,
+        _ => return Err(decoder.error("an unknown word size")),
+    };
+    let order = order.ok_or_else(|| decoder.error("a layout that lacks an entry"))?;
+    let layout = Layout { model, order };
+    let is_known = Layout::ALL.iter().any(|(known, ..)| *known == layout);
+    if is_known { Ok(layout) } else { Err(decoder.error("a layout that no machine has")) }
 }
 
 fn decode_texts(decoder: &mut Decoder) -> Result<Vec<String>, CodecError> {

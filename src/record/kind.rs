@@ -7,8 +7,12 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// A setting of the server (table 0d).
+    /// A setting of the server (table 0d, or `citadel.config` of old releases).
     Config = 1,
+    /// A C struct that old releases keep as a file: its file, and the numbers of `citadel.control`.
+    Control = 2,
+    /// A waiting change of a reference count (`refcount_adjustments.dat`).
+    Refcount = 3,
     /// A floor, Citadel's group of rooms (table 03).
     Floor = 4,
     /// A user (table 01).
@@ -21,28 +25,30 @@ pub enum Kind {
     Visit = 8,
     /// What was fetched or seen before (table 07).
     Use = 9,
+    /// The same in releases before 975, which kept the id itself.
+    Useid = 10,
     /// An Internet address of a user (table 06).
-    Directory = 10,
+    Directory = 11,
     /// An OpenID or other external identity (table 0c).
-    Openid = 11,
+    Openid = 12,
     /// A message's exclusive id (table 0a).
-    Euid = 12,
+    Euid = 13,
     /// A user's name by number (table 0b).
-    Usernumber = 13,
+    Usernumber = 14,
     /// One bucket of the full text index (table 09).
-    Fulltext = 14,
+    Fulltext = 15,
     /// A pair of a table that none of the other kinds can express.
-    Table = 15,
+    Table = 16,
     /// A message with its metadata (tables 00 and 08).
-    Message = 16,
+    Message = 17,
     /// A file, directory or link outside the tables.
-    File = 17,
+    File = 18,
     /// A log file.
-    Log = 18,
+    Log = 19,
     /// What salvage could not get.
-    Loss = 19,
+    Loss = 20,
     /// What was left out of the archive, and why.
-    Omitted = 20,
+    Omitted = 21,
 }
 
 /// A kind's name that format version 1 doesn't have.
@@ -55,14 +61,17 @@ pub struct UnknownKind {
 
 impl Kind {
     /// Every kind, in canonical order.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Config,
+        Kind::Control,
+        Kind::Refcount,
         Kind::Floor,
         Kind::User,
         Kind::Room,
         Kind::List,
         Kind::Visit,
         Kind::Use,
+        Kind::Useid,
         Kind::Directory,
         Kind::Openid,
         Kind::Euid,
@@ -80,12 +89,15 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Config => "config",
+            Kind::Control => "control",
+            Kind::Refcount => "refcount",
             Kind::Floor => "floor",
             Kind::User => "user",
             Kind::Room => "room",
             Kind::List => "list",
             Kind::Visit => "visit",
             Kind::Use => "use",
+            Kind::Useid => "useid",
             Kind::Directory => "directory",
             Kind::Openid => "openid",
             Kind::Euid => "euid",

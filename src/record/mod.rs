@@ -5,6 +5,7 @@
 mod header;
 mod key;
 mod kind;
+mod layout;
 pub mod schema;
 mod site_info;
 mod value;
@@ -12,5 +13,6 @@ mod value;
 pub use header::{Body, Header, INLINE_BODY_BYTES, INLINE_NUMBERS_BYTES, Residue};
 pub use key::{Key, KeyPart, MAX_KEY_BYTES};
 pub use kind::{Kind, UnknownKind};
-pub use site_info::{ByteOrder, End, Layout, Root, SiteInfo, Snapshot};
+pub use layout::{ByteOrder, Layout, Model, UnknownLayout};
+pub use site_info::{End, Root, SiteInfo, Snapshot};
 pub use value::{Fields, Owner, Value, printable};

@@ -1,39 +1,6 @@
 //! What is known of a site as a whole: at the beginning of a copy (`site.cbor`) and at its end (the final manifest).
 
-use super::Owner;
-
-/// Byte order of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByteOrder {
-    /// Lowest byte first.
-    Little,
-    /// Highest byte first.
-    Big,
-}
-
-/// How a machine lays out Citadel's structs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// Size of a C `long` in bytes: 8 or 4.
-    pub word_bytes: u8,
-    /// Byte order of all integers.
-    pub order: ByteOrder,
-}
-
-impl Layout {
-    /// What a server of 64 bits on x86-64 and ARM has: the layout that an import writes.
-    pub const LP64_LITTLE: Layout = Layout { word_bytes: 8, order: ByteOrder::Little };
-}
-
-impl std::fmt::Display for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let order = match self.order {
-            ByteOrder::Little => "little-endian",
-            ByteOrder::Big => "big-endian",
-        };
-        write!(f, "{}-bit {order}", u32::from(self.word_bytes) * 8)
-    }
-}
+use super::{Layout, Owner};
 
 /// How the snapshot was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +33,14 @@ pub struct SiteInfo {
     pub node: Vec<u8>,
     /// The site's full domain name (`c_fqdn`), or empty.
     pub fqdn: Vec<u8>,
-    /// The release whose schema the tables have (`MM_hosted_upgrade_level`).
+    /// The release whose schema the tables have.
     pub release: i64,
+    /// What told the release, in words.
+    pub release_by: Option<String>,
     /// The layout of the machine the site was on.
     pub layout: Layout,
+    /// What told the layout, in words.
+    pub layout_by: Option<String>,
     /// What the user asked to leave out, in words: "fulltext".
     pub without: Vec<String>,
     /// How the snapshot was taken.

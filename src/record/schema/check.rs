@@ -1,7 +1,10 @@
 //! The one check of a header against the schema of its kind.
 
-use super::{BodyRule, FieldType, PartType, of};
+use super::{BodyRule, CONFIG_FILE, CONTROL_FILE, FieldType, PartType, REFCOUNT_FILE, of};
 use crate::record::{Body, Header, KeyPart, Kind, MAX_KEY_BYTES, Value};
+
+/// The first release whose `citadel.control` says of which Berkeley DB the tables are.
+const FIRST_WITH_DBVERSION: i64 = 737;
 
 /// How a header breaks the rules of its kind.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,12 @@ fn problem(header: &Header) -> Option<String> {
 fn kind_problem(header: &Header) -> Option<String> {
     let length = header.body.as_ref().map(Body::length);
     match header.kind {
+        Kind::Config => (!matches!(header.fields.bytes("origin"), None | Some(CONFIG_FILE)))
+            .then(|| "comes from a file that holds no settings".into()),
+        Kind::Control => control_problem(header),
+        Kind::Refcount => (header.key.first_number() < Some(0)).then(|| "the position is below 0".into()),
+        Kind::User => (header.fields.get("screenwidth").is_some() != header.fields.get("screenheight").is_some())
+            .then(|| "has a part of the screen's size only".into()),
         kind if kind.has_numbers() => {
             if matches!(header.body, Some(Body::Folded(_))) {
                 return Some("has message numbers that are folded".into());
@@ -75,6 +84,8 @@ fn kind_problem(header: &Header) -> Option<String> {
                 Some("has a part of the metadata only".into())
             } else if metadata[0] && header.fields.get("raw_metadata").is_some() {
                 Some("has metadata twice".into())
+            } else if !metadata[0] && header.fields.get("mimetype").is_some() {
+                Some("has a part of the metadata only".into())
             } else if header.fields.iter().len() == 0 {
                 Some("has neither parts nor metadata".into())
             } else {
@@ -91,6 +102,24 @@ fn kind_problem(header: &Header) -> Option<String> {
             }
         }
         _ => None,
+    }
+}
+
+/// What the file of a `control` record is told by its key, and only `citadel.control` has numbers: those that its release has.
+fn control_problem(header: &Header) -> Option<String> {
+    const NUMBERS: [&str; 7] =
+        ["highest", "flags", "nextuser", "nextroom", "version", "fulltext_wordbreaker", "fulltext"];
+    let numbers = NUMBERS.iter().filter(|name| header.fields.get(name).is_some()).count();
+    let has_dbversion = header.fields.get("dbversion").is_some();
+    match header.key.last_name() {
+        Some(CONTROL_FILE) if numbers < NUMBERS.len() => Some("lacks some of its numbers".into()),
+        Some(CONTROL_FILE) => {
+            let has_to = header.fields.int("version") >= Some(FIRST_WITH_DBVERSION);
+            (has_to != has_dbversion).then(|| "its release and \"dbversion\" don't fit together".into())
+        }
+        Some(CONFIG_FILE | REFCOUNT_FILE) if numbers == 0 && !has_dbversion => None,
+        Some(CONFIG_FILE | REFCOUNT_FILE) => Some("has numbers, which only that of citadel.control has".into()),
+        _ => Some("is about a file that is no struct".into()),
     }
 }
 

@@ -83,7 +83,43 @@ const RAW: Field = optional("raw", Binary(MAX_RAW_BYTES));
 
 const PATH_BYTES: usize = 4352;
 
-static CONFIG: Schema = Schema { key: &[PartType::Name], fields: &[], body: BodyRule::Always };
+/// Where the `config` records of a site before release 902 come from: their field `origin`.
+pub const CONFIG_FILE: &[u8] = b"citadel.config";
+
+/// The file whose numbers stand in its `control` record.
+pub const CONTROL_FILE: &[u8] = b"citadel.control";
+
+/// The file whose entries are `refcount` records.
+pub const REFCOUNT_FILE: &[u8] = b"refcount_adjustments.dat";
+
+static CONFIG: Schema =
+    Schema { key: &[PartType::Name], fields: &[optional("origin", Text(14))], body: BodyRule::Always };
+
+static CONTROL: Schema = Schema {
+    key: &[PartType::Name],
+    fields: &[
+        required("mode", Unsigned(16)),
+        required("mtime", Signed(64)),
+        required("mtime_ns", Unsigned(30)),
+        optional("owner", Owner),
+        optional("group", Owner),
+        optional("highest", Signed(64)),
+        optional("flags", Unsigned(32)),
+        optional("nextuser", Signed(64)),
+        optional("nextroom", Signed(64)),
+        optional("version", Signed(32)),
+        optional("fulltext_wordbreaker", Signed(32)),
+        optional("fulltext", Signed(64)),
+        optional("dbversion", Signed(32)),
+    ],
+    body: BodyRule::Never,
+};
+
+static REFCOUNT: Schema = Schema {
+    key: &[PartType::Number(64)],
+    fields: &[required("msgnum", Signed(64)), required("delta", Signed(32))],
+    body: BodyRule::Never,
+};
 
 static FLOOR: Schema = Schema {
     key: &[PartType::Number(32)],
@@ -112,6 +148,8 @@ static USER: Schema = Schema {
         required("lastcall", Signed(64)),
         required("userpurge", Signed(32)),
         required("fullname", Text(64)),
+        optional("screenwidth", Unsigned(8)),
+        optional("screenheight", Unsigned(8)),
         required("msgnum_bio", Signed(64)),
         required("msgnum_pic", Signed(64)),
         required("emailaddrs", Text(512)),
@@ -165,6 +203,9 @@ static VISIT: Schema = Schema {
 static USE: Schema =
     Schema { key: &[PartType::Number(32)], fields: &[required("time", Signed(64)), RAW], body: BodyRule::Never };
 
+static USEID: Schema =
+    Schema { key: &[PartType::Name], fields: &[required("time", Signed(64)), RAW], body: BodyRule::Never };
+
 static DIRECTORY: Schema =
     Schema { key: &[PartType::Name], fields: &[required("user", Text(4096)), RAW], body: BodyRule::Never };
 
@@ -192,6 +233,7 @@ static MESSAGE: Schema = Schema {
         optional("refcount", Signed(32)),
         optional("content_type", Text(64)),
         optional("rfc822_length", Signed(64)),
+        optional("mimetype", Text(64)),
         optional("raw_metadata", Binary(MAX_RAW_BYTES)),
     ],
     body: BodyRule::Optional,
@@ -232,12 +274,15 @@ static OMITTED: Schema =
 pub fn of(kind: Kind) -> &'static Schema {
     match kind {
         Kind::Config => &CONFIG,
+        Kind::Control => &CONTROL,
+        Kind::Refcount => &REFCOUNT,
         Kind::Floor => &FLOOR,
         Kind::User => &USER,
         Kind::Room => &ROOM,
         Kind::List => &LIST,
         Kind::Visit => &VISIT,
         Kind::Use => &USE,
+        Kind::Useid => &USEID,
         Kind::Directory => &DIRECTORY,
         Kind::Openid => &OPENID,
         Kind::Euid => &EUID,

@@ -150,5 +150,5 @@ pub(super) fn number(layout: Layout, key: &[u8]) -> Option<i64> {
 
 /// The first number of a key or a value.
 pub(super) fn first_number(layout: Layout, bytes: &[u8]) -> Option<i64> {
-    number(layout, bytes.get(..usize::from(layout.word_bytes))?)
+    number(layout, bytes.get(..layout.word_bytes())?)
 }

@@ -107,7 +107,7 @@ impl Check<'_> {
     }
 
     pub(super) fn euids(&mut self) -> Result<(), CheckError> {
-        let word = usize::from(self.layout.word_bytes);
+        let word = self.layout.word_bytes();
         for_each(self.tables, table::EUIDS, self.monitor, |pairs, item| {
             let mut first = vec![0; word];
             let filled = pairs.value(&item.value).read_some(&mut first)?;

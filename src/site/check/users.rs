@@ -79,7 +79,7 @@ impl Check<'_> {
     }
 
     pub(super) fn visits(&mut self) -> Result<(), CheckError> {
-        let word = usize::from(self.layout.word_bytes);
+        let word = self.layout.word_bytes();
         for_each(self.tables, table::VISITS, self.monitor, |_, item| {
             let part = |index: usize| item.key.get(index * word..).and_then(|rest| first_number(self.layout, rest));
             if let (true, Some(room), Some(generation), Some(user)) =

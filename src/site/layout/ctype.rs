@@ -28,7 +28,7 @@ impl CType {
     /// Size in bytes.
     pub fn size(self, layout: Layout) -> usize {
         match self {
-            CType::Long | CType::Time => usize::from(layout.word_bytes),
+            CType::Long | CType::Time => layout.word_bytes(),
             CType::Int | CType::Unsigned => 4,
             CType::UnsignedShort => 2,
             CType::Char | CType::UnsignedChar => 1,
@@ -69,7 +69,7 @@ pub struct StructLayout {
 
 /// Picks the number that belongs to the layout: the first for 8-byte words.
 pub(super) fn of_word(layout: Layout, numbers: [usize; 2]) -> usize {
-    if layout.word_bytes == 8 { numbers[0] } else { numbers[1] }
+    if layout.word_bytes() == 8 { numbers[0] } else { numbers[1] }
 }
 
 /// Reads the fields of a value. What a value lacks at its end counts as zero, as the server takes it; what it has beyond is not looked at.

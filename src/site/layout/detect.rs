@@ -1,7 +1,7 @@
 //! Which layout a site has, judged by its tables.
 
 use super::table;
-use crate::record::{ByteOrder, Layout};
+use crate::record::{ByteOrder, Layout, Model};
 
 /// What one table shows: the caller gives one sample for each table without pairs, and one for some pairs of each table that has any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +81,12 @@ pub fn detect(samples: &[Sample]) -> Result<Layout, DetectError> {
         _ => ByteOrder::Little,
     };
     let find = |size| samples.iter().find_map(|sample| evidence(sample, size));
-    let word_bytes = match (find(8), find(4)) {
+    let model = match (find(8), find(4)) {
         (Some((wide, wide_what, wide_bytes)), Some((narrow, narrow_what, narrow_bytes))) => {
             return Err(DetectError::MixedWords { wide, wide_what, wide_bytes, narrow, narrow_what, narrow_bytes });
         }
-        (None, Some(_)) => 4,
-        _ => 8,
+        (None, Some(_)) => Model::Ilp32,
+        _ => Model::Lp64,
     };
     let wide_times = samples.iter().find_map(|sample| {
         let (_, value_bytes) = sample.pair_bytes?;
@@ -96,8 +96,8 @@ pub fn detect(samples: &[Sample]) -> Result<Layout, DetectError> {
     });
     match wide_times {
         // On a 64-bit site such a length is a damaged record, and says nothing.
-        Some(error) if word_bytes == 4 => Err(error),
-        _ => Ok(Layout { word_bytes, order }),
+        Some(error) if model == Model::Ilp32 => Err(error),
+        _ => Ok(Layout { model, order }),
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
             (1, 5, 176, 8),
         ] {
             let found = detect(&[sample(table, little, key_bytes, value_bytes)]);
-            assert_eq!(found, Ok(Layout { word_bytes, order: little }), "table {table}");
+            assert_eq!(found.map(Layout::word_bytes), Ok(word_bytes), "table {table}");
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn empty_tables_still_tell_the_byte_order() {
         let empty = Sample { table: 0, order: ByteOrder::Big, pair_bytes: None };
-        assert_eq!(detect(&[empty]), Ok(Layout { word_bytes: 8, order: ByteOrder::Big }));
+        assert_eq!(detect(&[empty]), Ok(Layout { model: Model::Lp64, order: ByteOrder::Big }));
     }
 
     #[test]

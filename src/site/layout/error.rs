@@ -97,5 +97,5 @@ impl Problem {
 }
 
 fn wider(layout: Layout, bytes: usize) -> &'static str {
-    if layout.word_bytes == 4 && bytes == 4 { "; import onto a 64-bit server" } else { "" }
+    if layout.word_bytes() == 4 && bytes == 4 { "; import onto a 64-bit server" } else { "" }
 }

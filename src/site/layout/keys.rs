@@ -35,7 +35,7 @@ pub(super) fn kind_of(table: u8) -> Option<Kind> {
 
 /// The number in the key of table 04; `None` if the key isn't one `long`.
 pub fn parse_list_key(layout: Layout, key: &[u8]) -> Option<i64> {
-    (key.len() == usize::from(layout.word_bytes)).then(|| bytes::read_signed(key, layout.order))
+    (key.len() == layout.word_bytes()).then(|| bytes::read_signed(key, layout.order))
 }
 
 /// The token in the key of table 09; `None` if the key isn't one `int`.
@@ -47,7 +47,7 @@ pub fn parse_fulltext_key(layout: Layout, key: &[u8]) -> Option<i64> {
 /// positive counterpart. In table 08 only `Entry` makes sense.
 pub fn parse_message_key(layout: Layout, key: &[u8]) -> Option<MessageKey> {
     let number = parse_list_key(layout, key)?;
-    let lowest = if layout.word_bytes == 8 { i64::MIN } else { i64::from(i32::MIN) };
+    let lowest = if layout.word_bytes() == 8 { i64::MIN } else { i64::from(i32::MIN) };
     match number {
         1.. => Some(MessageKey::Entry(number)),
         0 => None,
@@ -73,7 +73,7 @@ pub fn metadata_key(number: i64, layout: Layout) -> Result<Vec<u8>, LayoutError>
 
 fn word(number: i64, layout: Layout, kind: Kind) -> Result<Vec<u8>, LayoutError> {
     let mut key = Vec::new();
-    bytes::push(&mut key, "the key", number, usize::from(layout.word_bytes), layout)
+    bytes::push(&mut key, "the key", number, layout.word_bytes(), layout)
         .map_err(|problem| problem.of(kind, &Key::number(number)))?;
     Ok(key)
 }
@@ -86,7 +86,7 @@ pub(super) fn decode(kind: Kind, layout: Layout, key: &[u8]) -> Option<Key> {
     if key.len() > MAX_TABLE_KEY_BYTES {
         return None;
     }
-    let word = usize::from(layout.word_bytes);
+    let word = layout.word_bytes();
     let number = |bytes: &[u8]| bytes::read_signed(bytes, layout.order);
     match kind {
         Kind::Floor | Kind::Use | Kind::Fulltext => (key.len() == 4).then(|| Key::number(number(key))),
@@ -112,7 +112,7 @@ pub(super) fn encode(kind: Kind, key: &Key, layout: Layout) -> Result<(u8, Vec<u
     let table = KINDS.iter().find(|(_, other)| *other == kind).map(|(table, _)| *table).ok_or(Problem::NoPair)?;
     let number_bytes = match kind {
         Kind::Floor | Kind::Use | Kind::Fulltext => 4,
-        _ => usize::from(layout.word_bytes),
+        _ => layout.word_bytes(),
     };
     let mut bytes = Vec::new();
     for part in key.parts() {

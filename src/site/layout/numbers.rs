@@ -6,13 +6,13 @@ use crate::record::{ByteOrder, Layout};
 
 /// Length of the body that a list of so many bytes becomes; `None` if the list isn't made of whole `long`s.
 pub fn list_body_bytes(layout: Layout, value_bytes: u64) -> Option<u64> {
-    let word = u64::from(layout.word_bytes);
+    let word = layout.word_bytes() as u64;
     value_bytes.is_multiple_of(word).then(|| (value_bytes / word).checked_mul(8)).flatten()
 }
 
 /// Length of the list that a body of so many bytes becomes; `None` if the body isn't made of whole numbers.
 pub fn list_value_bytes(layout: Layout, body_bytes: u64) -> Option<u64> {
-    body_bytes.is_multiple_of(8).then(|| body_bytes / 8 * u64::from(layout.word_bytes))
+    body_bytes.is_multiple_of(8).then(|| body_bytes / 8 * layout.word_bytes() as u64)
 }
 
 /// Cuts a stream of bytes into words: what is left of the last piece waits for the next one.
@@ -64,11 +64,10 @@ impl ToBody {
     /// Appends the numbers that are complete by now to `body`. `list_body_bytes` tells beforehand whether the list ends with a whole one.
     pub fn push(&mut self, piece: &[u8], body: &mut Vec<u8>) {
         let order = self.layout.order;
-        let never: Result<(), std::convert::Infallible> =
-            self.words.each(usize::from(self.layout.word_bytes), piece, |word| {
-                body.extend_from_slice(&bytes::read_signed(word, order).to_be_bytes());
-                Ok(())
-            });
+        let never: Result<(), std::convert::Infallible> = self.words.each(self.layout.word_bytes(), piece, |word| {
+            body.extend_from_slice(&bytes::read_signed(word, order).to_be_bytes());
+            Ok(())
+        });
         match never {
             Ok(()) => {}
         }
@@ -93,7 +92,7 @@ impl FromBody {
         let layout = self.layout;
         self.words.each(8, piece, |word| {
             let number = bytes::read_signed(word, ByteOrder::Big);
-            bytes::push(value, "a number of the list", number, usize::from(layout.word_bytes), layout)
+            bytes::push(value, "a number of the list", number, layout.word_bytes(), layout)
         })
     }
 

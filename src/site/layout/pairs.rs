@@ -9,7 +9,7 @@ use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Key, Kind, Layout, 
 pub const MAX_PAIR_VALUE_BYTES: usize = 1 << 20;
 
 /// The most that a residue may take in a header, as `Residue::size` counts it.
-pub(super) const MAX_RESIDUE_BYTES: usize = 4096;
+pub(super) const MAX_RESIDUE_BYTES: usize = 8192;
 
 /// A pair of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -97,12 +97,12 @@ fn up_to_nul(bytes: &[u8]) -> &[u8] {
 }
 
 fn first_long(layout: Layout, value: &[u8]) -> Option<i64> {
-    value.get(..usize::from(layout.word_bytes)).map(|word| bytes::read_signed(word, layout.order))
+    value.get(..layout.word_bytes()).map(|word| bytes::read_signed(word, layout.order))
 }
 
 fn push_long(value: &mut Vec<u8>, field: &'static str, fields: &Fields, layout: Layout) -> Result<(), Problem> {
     let number = fields.int(field).ok_or(Problem::FieldMissing { field })?;
-    bytes::push(value, field, number, usize::from(layout.word_bytes), layout)
+    bytes::push(value, field, number, layout.word_bytes(), layout)
 }
 
 fn name(key: &Key) -> Result<&[u8], Problem> {

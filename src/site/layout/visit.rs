@@ -30,7 +30,7 @@ pub(super) fn open(layout: Layout, value: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !is_compressed(layout, value) {
         return Some(Cow::Borrowed(value));
     }
-    let word = usize::from(layout.word_bytes);
+    let word = layout.word_bytes();
     let (header, stream) = value.split_at_checked(3 * word)?;
     let uncompressed = bytes::read_unsigned(&header[word..2 * word], layout.order);
     let compressed = bytes::read_unsigned(&header[2 * word..], layout.order);
@@ -49,7 +49,7 @@ pub(super) fn open(layout: Layout, value: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// The struct as the server keeps it. The padding of the header is zero.
 pub(super) fn close(layout: Layout, plain: &[u8]) -> Vec<u8> {
-    let word = usize::from(layout.word_bytes);
+    let word = layout.word_bytes();
     let mut value = vec![0; 3 * word];
     bytes::write(MAGIC as i64, layout.order, &mut value[..4]);
     bytes::write(plain.len() as i64, layout.order, &mut value[word..2 * word]);

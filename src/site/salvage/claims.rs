@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::candidate::{Candidate, Value};
-use crate::record::{ByteOrder, Layout};
+use crate::record::{ByteOrder, Layout, Model};
 use crate::site::btree::{Chain, Place, TableError, Taken, TornTable};
 use crate::site::layout::{self, table};
 use crate::site::settled::Lsn;
@@ -165,7 +165,7 @@ fn list_word(table: u8, key: &[u8]) -> Option<usize> {
 
 /// The beginning of a list in which the numbers are above 0 and rise, as in every list that a server writes.
 fn rising(list: &[u8], word_bytes: usize, order: ByteOrder) -> &[u8] {
-    let layout = Layout { word_bytes: word_bytes as u8, order };
+    let layout = Layout { model: if word_bytes == 8 { Model::Lp64 } else { Model::Ilp32 }, order };
     let mut last = 0;
     let good = list.chunks_exact(word_bytes).take_while(|word| {
         let number = layout::parse_list_key(layout, word).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::claims::Claims;
 use super::loss::Losses;
 use super::{Loss, SalvageError};
 use crate::monitor::Monitor;
-use crate::record::Layout;
+use crate::record::{Layout, Model};
 use crate::site::btree::{PageLoss, PageLosses, Place, TableWriter, TornTable, Trouble};
 use crate::site::check::{Subject, key_text};
 use crate::site::layout;
@@ -181,8 +181,8 @@ impl Work<'_> {
     fn subject(&self, key: &[u8]) -> Subject {
         let order = self.torn.table().byte_order();
         Subject::of_pair(self.number, key, |bytes| match bytes.len() {
-            4 => layout::parse_list_key(Layout { word_bytes: 4, order }, bytes),
-            8 => layout::parse_list_key(Layout { word_bytes: 8, order }, bytes),
+            4 => layout::parse_list_key(Layout { model: Model::Ilp32, order }, bytes),
+            8 => layout::parse_list_key(Layout { model: Model::Lp64, order }, bytes),
             _ => None,
         })
     }

@@ -117,7 +117,7 @@ impl<'s> BodyReader<'s> {
             }
             Content::Numbers(value, layout) => {
                 // A segment holds whole numbers: its size is a multiple of 8, as the length of the body is.
-                let mut words = vec![0; out.len() / 8 * usize::from(layout.word_bytes)];
+                let mut words = vec![0; out.len() / 8 * layout.word_bytes()];
                 let read = value.read_some(&mut words)?;
                 self.buffer.clear();
                 ToBody::new(*layout).push(&words[..read], &mut self.buffer);

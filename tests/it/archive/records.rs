@@ -51,7 +51,9 @@ pub fn site() -> SiteInfo {
         node: b"uncensored".to_vec(),
         fqdn: b"uncensored.example.org".to_vec(),
         release: 980,
+        release_by: None,
         layout: Layout::LP64_LITTLE,
+        layout_by: None,
         without: Vec::new(),
         snapshot: Snapshot { method: "made up".to_owned(), proof: "none".to_owned(), taken: 1_700_000_000 },
         root: Root { mode: 0o755, owner: None, group: Some(Owner { number: 7, name: "seven".to_owned() }) },
@@ -199,6 +201,16 @@ pub fn any_record_of(kind: Kind, most_body_bytes: usize) -> BoxedStrategy<Record
 /// Makes a made-up record obey the rules that concern several fields.
 fn fit(kind: Kind, key: &mut Key, fields: &mut Fields, length: &mut Option<usize>) {
     match kind {
+        Kind::Config if fields.get("origin").is_some() => fields.set_string("origin", schema::CONFIG_FILE),
+        Kind::Control => fit_control(key, fields),
+        Kind::Refcount => *key = Key::number(key.first_number().unwrap() & i64::MAX),
+        Kind::User => {
+            if fields.get("raw").is_none() && fields.get("screenwidth").is_some() {
+                fields.set_int("screenheight", 24);
+            } else {
+                fields.remove("screenheight");
+            }
+        }
         Kind::Room | Kind::List | Kind::Fulltext => *length = length.map(|length| length / 8 * 8),
         Kind::Message => {
             *key = Key::number(key.first_number().unwrap().checked_abs().unwrap_or(1).max(1));
@@ -228,6 +240,22 @@ fn fit(kind: Kind, key: &mut Key, fields: &mut Fields, length: &mut Option<usize
         }
         _ => {}
     }
+}
+
+/// The numbers are those of `citadel.control` alone.
+fn fit_control(key: &mut Key, fields: &mut Fields) {
+    const NUMBERS: [&str; 8] =
+        ["highest", "flags", "nextuser", "nextroom", "version", "fulltext_wordbreaker", "fulltext", "dbversion"];
+    let version = fields.int("version").unwrap_or(0);
+    NUMBERS.iter().for_each(|name| fields.remove(name));
+    if version == 0 {
+        *key = Key::name(schema::REFCOUNT_FILE);
+        return;
+    }
+    *key = Key::name(schema::CONTROL_FILE);
+    let numbers = if version >= 737 { &NUMBERS[..] } else { &NUMBERS[..7] };
+    numbers.iter().for_each(|name| fields.set_int(name, 5));
+    fields.set_int("version", version);
 }
 
 fn any_part(part: PartType) -> BoxedStrategy<KeyPart> {

@@ -78,7 +78,7 @@ fn keys_and_values_that_fit_no_kind_are_table_records() {
     for (table, key, value) in [
         (table::VISITS, vec![1; 23], vec![0; 8232]),
         (table::EUIDS, vec![1; 12], vec![0; 20]),
-        (table::USERS, b"long".to_vec(), vec![0xaa; 6000]),
+        (table::USERS, b"long".to_vec(), vec![0xaa; 9000]),
         (table::LISTS, vec![1; 8], vec![0; 7]),
         (0x0e, b"new".to_vec(), b"unknown".to_vec()),
         (table::CONFIG, b"c_big".to_vec(), [b"c_big\0".to_vec(), vec![b'x'; MAX_PAIR_VALUE_BYTES]].concat()),
@@ -91,7 +91,7 @@ fn keys_and_values_that_fit_no_kind_are_table_records() {
 #[test]
 fn message_keys_of_no_message_are_none() {
     for layout in LAYOUTS {
-        let lowest = message_key(if layout.word_bytes == 8 { i64::MIN } else { i32::MIN.into() }, layout).unwrap();
+        let lowest = message_key(if layout.word_bytes() == 8 { i64::MIN } else { i32::MIN.into() }, layout).unwrap();
         assert_eq!(parse_message_key(layout, &lowest), None);
         assert_eq!(parse_message_key(layout, &message_key(0, layout).unwrap()), None);
         assert_eq!(parse_message_key(layout, &[1; 5]), None);

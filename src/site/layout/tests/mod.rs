@@ -8,13 +8,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::schema;
-use crate::record::{Body, ByteOrder, Fields, Kind, Layout, Value};
+use crate::record::{Body, ByteOrder, Fields, Kind, Layout, Model, Value};
 
 const LAYOUTS: [Layout; 4] = [
-    Layout { word_bytes: 8, order: ByteOrder::Little },
-    Layout { word_bytes: 8, order: ByteOrder::Big },
-    Layout { word_bytes: 4, order: ByteOrder::Little },
-    Layout { word_bytes: 4, order: ByteOrder::Big },
+    Layout { model: Model::Lp64, order: ByteOrder::Little },
+    Layout { model: Model::Lp64, order: ByteOrder::Big },
+    Layout { model: Model::Ilp32, order: ByteOrder::Little },
+    Layout { model: Model::Ilp32, order: ByteOrder::Big },
 ];
 
 static STRUCTS: [&StructLayout; 6] = [&USER, &ROOM, &FLOOR, &VISIT, &METADATA, &USE];
@@ -73,7 +73,7 @@ fn any_fields(layout_of: &'static StructLayout) -> impl Strategy<Value = Fields>
 
 /// A key that may or may not be one of the table, in that layout.
 fn any_key(table: u8, layout: Layout) -> BoxedStrategy<Vec<u8>> {
-    let word = usize::from(layout.word_bytes);
+    let word = layout.word_bytes();
     let likely = match table {
         table::FLOORS | table::USES | table::FULLTEXT => vec(any::<u8>(), 4).boxed(),
         table::VISITS => vec(any::<u8>(), 3 * word).boxed(),
@@ -110,7 +110,7 @@ proptest! {
         let layout_of = STRUCTS[index];
         let head = vec![7; layout_of.head.len()];
         let value = encode(layout_of, layout, &head, &fields).unwrap();
-        prop_assert_eq!(value.len(), layout_of.size[usize::from(layout.word_bytes == 4)]);
+        prop_assert_eq!(value.len(), layout_of.size[usize::from(layout.word_bytes() == 4)]);
         prop_assert_eq!(decode(layout_of, layout, &value), fields);
     }
 
@@ -129,7 +129,7 @@ proptest! {
     ) {
         let layout_of = STRUCTS[[0, 1, 2, 3, 5][index]];
         let table = [table::USERS, table::ROOMS, table::FLOORS, table::VISITS, table::USES][index];
-        let word = usize::from(layout.word_bytes);
+        let word = layout.word_bytes();
         let key = vec![1; [5, 5, 4, 3 * word, 4][index]];
         let mut value = encode(layout_of, layout, &vec![1; layout_of.head.len()], &fields).unwrap();
         for (index, byte) in changes {

@@ -52,6 +52,16 @@ pub fn row(header: &Header, entry: &[u8]) -> String {
     match header.kind {
         _ if header.fields.get("raw").is_some() => format!("{key} can't be interpreted; it is carried as it is"),
         Kind::Config => format!("{key} = {}", setting(header)),
+        Kind::Control => match header.fields.int("version") {
+            Some(version) => format!(
+                "{key}  release {version}, message {}, user {}, room {} were the last",
+                int("highest"),
+                int("nextuser"),
+                int("nextroom")
+            ),
+            None => format!("{key}  {}", utc::minute(int("mtime"))),
+        },
+        Kind::Refcount => format!("{key:>8}  message {} {:+}", int("msgnum"), int("delta")),
         Kind::Floor => {
             let unused = if int("flags") & 1 == 0 { ", not in use" } else { "" };
             format!("{key:>3}  {} ({} rooms{unused})", text("name"), int("ref_count"))
@@ -99,6 +109,7 @@ pub fn row(header: &Header, entry: &[u8]) -> String {
             int("view")
         ),
         Kind::Use => format!("{key:>11}  {}", utc::minute(int("time"))),
+        Kind::Useid => format!("{}  {key}", utc::minute(int("time"))),
         Kind::Directory | Kind::Usernumber => format!("{key}  {}", text("user")),
         Kind::Openid => format!("{key}  user {}", int("usernum")),
         Kind::Euid => format!("{key}  message {}", int("msgnum")),
