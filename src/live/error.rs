@@ -111,6 +111,12 @@ pub enum LiveError {
         /// What to type.
         repair: String,
     },
+    /// Nothing is known of a cutover.
+    #[error("{}: this server was not left closed by a cutover, as far as is written down here; if it refuses users all the same: sendcommand -h {} 'CONF GETVAL|c_maxsessions' says how many it lets in", site.display(), site.display())]
+    NotLeft {
+        /// The site.
+        site: PathBuf,
+    },
     /// A record that can't be trusted or understood.
     #[error("{}: this is no record of ours that can be trusted: {what}; look at it, and remove it if nothing is to be undone", path.display())]
     Record {
@@ -217,7 +223,7 @@ impl From<LiveError> for Failure {
     fn from(error: LiveError) -> Self {
         let class = match error {
             LiveError::Interrupted => Class::Interrupted,
-            LiveError::Io { .. } => Class::Failed,
+            LiveError::Io { .. } | LiveError::NotLeft { .. } => Class::Failed,
             _ => Class::InUse,
         };
         Failure::new(class, error)

@@ -10,6 +10,8 @@
 //! program, the *guardian* (`guardian`), makes the change and undoes it: when it is told, when the worker dies, when the worker is silent for too
 //! long. If the guardian is killed, the worker undoes it. If both are, the next command does ([`undo_leftovers`]).
 //!
+//! The one thing that outlives a command is what a cutover wants: a server that is [left closed](left_closed), until [`reopen`].
+//!
 //! The server's own command for moving sites is never sent: it switches the housekeeping of release 980 off until a restart, and a
 //! session that is cut within it spins for ever. Neither is any command that wants an upload. No transfer and no table is known here.
 
@@ -17,6 +19,7 @@ mod admin;
 mod error;
 pub mod guardian;
 mod lease;
+mod left;
 mod lines;
 mod process;
 mod record;
@@ -25,9 +28,10 @@ mod undo;
 use std::path::PathBuf;
 
 pub use error::LiveError;
-pub use lease::Lease;
+pub use lease::{Closed, Lease};
+pub use left::{Left, left_closed, reopen, tell_of_left, way_back};
 pub use record::Original;
-pub use undo::{Outcome, Undone, undo_leftovers};
+pub use undo::{OURS, Outcome, Undone, undo_leftovers};
 
 /// A running server, as whoever found it knows it.
 #[derive(Debug, Clone)]

@@ -11,9 +11,10 @@ use super::process::{Process, host_name};
 use super::record::{Change, Original, Record, RecordFile, Taken, records};
 use crate::monitor::Monitor;
 
-/// The setting that limits the number of sessions, and what it is while nobody is let in: our own session is the one.
+/// The setting that limits the number of sessions.
 pub(super) const LIMIT: &str = "c_maxsessions";
-pub(super) const OURS: &str = "1";
+/// What a server's limit of sessions is while nobody is let in: our own session is the one.
+pub const OURS: &str = "1";
 
 /// How long to wait between two attempts to reach a server that is starting.
 const RETRY_EVERY: Duration = Duration::from_millis(200);

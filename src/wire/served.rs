@@ -74,8 +74,8 @@ pub trait Served {
         Err(Refusal::new(Code::NOT_HERE, "there is no running server behind this"))
     }
 
-    /// Ends the lease. Fails if there is none, or if it has expired before.
-    fn end_single_user(&mut self, how: EndOfLease) -> Result<(), Refusal> {
+    /// Ends the lease, and says in words for a person how the server stands then. Fails if there is none, or if it has expired before.
+    fn end_single_user(&mut self, how: EndOfLease) -> Result<String, Refusal> {
         let _ = how;
         Err(Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
     }

@@ -137,7 +137,7 @@ fn a_setting_changed_for_the_snapshot_is_carried_as_the_site_had_it() {
     let scratch = tempfile::tempdir().unwrap();
     let key = "c_nodename";
     let carried = |value: Option<&[u8]>| {
-        let setting = OwnSetting { name: key.into(), value: value.map(<[u8]>::to_vec) };
+        let setting = OwnSetting { name: key.into(), value: value.map(<[u8]>::to_vec), instead_of: None };
         let parts = Parts { setting: Some(setting), ..Parts::in_place(site.path()).unwrap() };
         let opened = Site::of(parts).unwrap();
         let mut source = opened.source(options(scratch.path()), &Silent);
@@ -153,6 +153,14 @@ fn a_setting_changed_for_the_snapshot_is_carried_as_the_site_had_it() {
     };
     assert_eq!(carried(Some(b"elsewhere")).unwrap(), b"elsewhere");
     assert_eq!(carried(None), None);
+    let stale = OwnSetting { name: key.into(), value: None, instead_of: Some(b"ours".to_vec()) };
+    let opened = Site::of(Parts { setting: Some(stale), ..Parts::in_place(site.path()).unwrap() }).unwrap();
+    let mut source = opened.source(options(scratch.path()), &Silent);
+    let mut keys = Vec::new();
+    while let Some(header) = source.next().unwrap() {
+        keys.push(header.key.to_string());
+    }
+    assert!(keys.iter().any(|found| found == key), "somebody has changed it since");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use clap::Parser;
 
 use args::{Command, CommandLine};
 use command::Context;
-use ctdl_dump::live::undo_leftovers;
+use ctdl_dump::live::{tell_of_left, undo_leftovers};
 use exit_code::ExitCode;
 
 fn main() -> std::process::ExitCode {
@@ -48,7 +48,11 @@ fn main() -> std::process::ExitCode {
     let screen = screen::Screen::new(line.report, Arc::clone(&interrupt));
     // The processes that a command starts are part of its work.
     let is_our_own = matches!(line.command, Command::RecoverCopy(_) | Command::Guard(_));
+    let is_about_left = matches!(line.command, Command::Reopen(_));
     let undone = if is_our_own { Vec::new() } else { undo_leftovers(&state::directory(), &screen) };
+    if !is_our_own && !is_about_left {
+        tell_of_left(&state::directory(), &screen);
+    }
     let context = Context { interrupt: Arc::clone(&interrupt), screen, undone };
     let result = match &line.command {
         Command::Export(args) => command::export::run(args, &context),
@@ -60,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Extract(args) => command::extract::run(args, &context),
         Command::Pull(args) => command::pull::run(args, &context),
         Command::Serve(args) => command::serve::run(args, &context),
+        Command::Reopen(args) => command::reopen::run(args, &context),
         Command::RecoverCopy(args) => command::recover_copy::run(args),
         Command::Guard(args) => Ok(command::guard::run(args)),
     };

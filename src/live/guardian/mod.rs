@@ -5,7 +5,7 @@
 //! - `hold`: make the change. Only the guardian makes it, so nothing is changed by a worker that wakes up when all has been undone.
 //! - `alive`: the worker lives; said about once a second.
 //! - `release`: undo it.
-//! - `leave`: undo nothing, and forget what there was to undo. Only for a setting.
+//! - `leave`: undo nothing, and make the record that of a server that is left closed. Only for a setting.
 //!
 //! and says on its standard output:
 //!
@@ -76,7 +76,8 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
         End::Left => Ok(hold.leave()),
         _ => hold.undo(&record),
     };
-    let undone = undone.and_then(|undone| file.remove().map(|()| undone));
+    let is_left = matches!(end, End::Left);
+    let undone = undone.and_then(|undone| if is_left { file.leave() } else { file.remove() }.map(|()| undone));
     let (word, rest) = match (end, undone) {
         (_, Err(error)) => ("kept", error.to_string()),
         (End::Failed(error), _) => ("failed", error.to_string()),

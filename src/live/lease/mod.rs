@@ -12,6 +12,7 @@ use self::guard::Guard;
 use self::users::Users;
 use self::watch::{Ending, Watch};
 use super::admin::Admin;
+use super::left::left_closed;
 use super::process::Process;
 use super::record::{Change, Original, Record, RecordFile, Taken};
 use super::undo::{LIMIT, OURS, Outcome, owner_of, undo_leftover};
@@ -42,7 +43,14 @@ struct Core {
 
 /// What is held, as the worker can see it.
 enum Held {
-    Sessions { admin: Option<Admin>, socket: PathBuf, data: PathBuf, server_start: u64, original: Original },
+    Sessions {
+        admin: Option<Admin>,
+        socket: PathBuf,
+        data: PathBuf,
+        server_start: u64,
+        /// The site's own limit of sessions. That of a server that was left closed is another one than what the lease has found, and puts back.
+        own: Original,
+    },
     Process(Process),
 }
 
@@ -70,18 +78,15 @@ impl<'m> Lease<'m> {
         }
         let server_start = admin.server_start()?;
         let original = Original::from_setting(admin.setting(LIMIT)?)?;
-        if original.restored() == OURS {
-            monitor
-                .warning(&format!("the server's own {LIMIT} is {OURS}: is that meant, or left over from something?"));
-        }
-        let change = Change::MaxSessions { socket: socket.clone(), server_start, original: original.clone() };
+        let own = own_limit(&original, &means.state_dir, &site, monitor)?;
+        let change = Change::MaxSessions { socket: socket.clone(), server_start, original };
         let record = Record::new(site, data.clone(), expire, change)?;
         let repair = record.repair();
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
         notice("the server refuses new sessions", &record, monitor);
         let users = Users::new([info.session, guard.session()], wait);
         let watch = guard.hold(None, monitor)?;
-        let held = Held::Sessions { admin: None, socket, data, server_start, original };
+        let held = Held::Sessions { admin: None, socket, data, server_start, own };
         // From here on all is undone whatever goes wrong.
         let mut lease = Lease { core: Some(Core { watch, held, repair }), monitor };
         if let Some(Core { watch, held: Held::Sessions { admin: kept, .. }, .. }) = &mut lease.core {
@@ -121,7 +126,7 @@ impl<'m> Lease<'m> {
     /// not touched.
     pub fn original(&self) -> Option<&Original> {
         match self.core.as_ref().map(|core| &core.held) {
-            Some(Held::Sessions { original, .. }) => Some(original),
+            Some(Held::Sessions { own, .. }) => Some(own),
             _ => None,
         }
     }
@@ -146,14 +151,14 @@ impl<'m> Lease<'m> {
         }
     }
 
-    /// Leaves a server of a single user as it is: it goes on refusing sessions, also after a restart, and nobody undoes that. With `stop` it is
-    /// told to stop in order, too. Gives the line that lets users in again.
+    /// Leaves a server of a single user closed: it goes on refusing sessions, also after a restart, until somebody calls
+    /// [`reopen`](crate::live::reopen()).
     ///
     /// # Errors
     /// If it was not held all the time; then all is undone, or is being undone.
-    pub fn leave(mut self, stop: bool) -> Result<String, LiveError> {
+    pub fn leave(mut self) -> Result<Closed, LiveError> {
         self.still_held()?;
-        self.core.take().map_or(Err(LiveError::Expired), |core| core.leave(stop))
+        self.core.take().map_or(Err(LiveError::Expired), Core::leave)
     }
 }
 
@@ -193,20 +198,16 @@ impl Core {
         ending
     }
 
-    fn leave(mut self, stop: bool) -> Result<String, LiveError> {
+    fn leave(mut self) -> Result<Closed, LiveError> {
         match self.watch.leave() {
             Ending::Left => {}
             ending => return Err(ending.into_error()),
         }
-        if let Held::Sessions { admin, .. } = &mut self.held
-            && let Some(mut admin) = admin.take()
-        {
-            match stop {
-                true => admin.stop_server()?,
-                false => admin.quit(),
-            }
-        }
-        Ok(self.repair)
+        let admin = match &mut self.held {
+            Held::Sessions { admin, .. } => admin.take(),
+            Held::Process(_) => None,
+        };
+        Ok(Closed { admin, repair: self.repair })
     }
 }
 
@@ -216,6 +217,47 @@ impl Drop for Lease<'_> {
             self.monitor.warning(&ending.into_error().to_string());
         }
     }
+}
+
+/// A server that was left closed, and still listens to us.
+pub struct Closed {
+    admin: Option<Admin>,
+    repair: String,
+}
+
+impl Closed {
+    /// The line that lets users in again without us.
+    pub fn repair(&self) -> &str {
+        &self.repair
+    }
+
+    /// Tells it to stop in order, which it is still at when this returns.
+    ///
+    /// # Errors
+    /// When it doesn't answer; it refuses sessions all the same.
+    pub fn stop(mut self) -> Result<(), LiveError> {
+        self.admin.take().map_or(Err(LiveError::Expired), |mut admin| admin.stop_server())
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        if let Some(admin) = self.admin.take() {
+            admin.quit();
+        }
+    }
+}
+
+/// The limit that the site has by itself: what was found, unless the server was left closed before.
+fn own_limit(found: &Original, state_dir: &Path, site: &Path, monitor: &dyn Monitor) -> Result<Original, LiveError> {
+    if found.restored() != OURS {
+        return Ok(found.clone());
+    }
+    if let Some(left) = left_closed(state_dir, site)? {
+        return Ok(left.original);
+    }
+    monitor.warning(&format!("the server's own {LIMIT} is {OURS}: is that meant, or left over from something?"));
+    Ok(found.clone())
 }
 
 /// Tells what happens to the server now.

@@ -37,7 +37,7 @@ pub(super) fn unescape(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A path or argument as one word of a shell's command line.
-pub(super) fn shell_word(word: &Path) -> String {
+pub(in crate::live) fn shell_word(word: &Path) -> String {
     let text = word.to_string_lossy();
     let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-+:@%=,".contains(sign);
     if !text.is_empty() && text.chars().all(is_plain) {

@@ -17,6 +17,8 @@ use crate::live::LiveError;
 
 /// A record is a dozen short lines; paths may be long.
 const MOST_BYTES: u64 = 65_536;
+/// What the name of a record ends with whose server was left closed.
+const LEFT: &str = "left";
 /// Files that don't have their name yet begin so.
 const UNFINISHED: &str = ".unfinished-";
 /// Nobody takes so long to name one.
@@ -103,6 +105,29 @@ impl RecordFile {
         self.file.metadata().is_ok_and(|opened| is_named(&self.path, &opened))
     }
 
+    /// Makes it the record of a server that is left closed. One that is left once more has ours for its own limit: what is known of it stays.
+    pub(in crate::live) fn leave(self) -> Result<(), LiveError> {
+        let left = Self::left_path(&self.path);
+        if self.record.holds_our_limit() && left.exists() {
+            return self.remove();
+        }
+        fs::rename(&self.path, &left).map_err(|error| LiveError::io("rename", &self.path, error))?;
+        sync_directory(self.path.parent().unwrap_or(Path::new("/")))
+    }
+
+    /// The record of a server that was left closed, if there is one under this name.
+    pub(in crate::live) fn read_left(path: &Path) -> Result<Option<Self>, LiveError> {
+        Ok(match take(path, FlockOperation::NonBlockingLockShared)? {
+            Taken::Ours(file) => Some(file),
+            Taken::Held(..) | Taken::Gone => None,
+        })
+    }
+
+    /// The name of a record once its server is left closed.
+    pub(in crate::live) fn left_path(path: &Path) -> PathBuf {
+        path.with_extension(LEFT)
+    }
+
     /// Removes it, once all is undone; it stays locked until it is gone.
     pub(in crate::live) fn remove(self) -> Result<(), LiveError> {
         fs::remove_file(&self.path).map_err(|error| LiveError::io("remove", &self.path, error))?;
@@ -110,8 +135,18 @@ impl RecordFile {
     }
 }
 
-/// The records in a state directory, whose they may be, in the order of their names. What a killed run was about to write is removed.
+/// The records of what is to be undone in a state directory, whose they may be, in the order of their names. What a killed run was about to
+/// write is removed.
 pub(in crate::live) fn records(state_dir: &Path) -> Result<Vec<PathBuf>, LiveError> {
+    records_with("undo", state_dir)
+}
+
+/// The records of servers that were left closed.
+pub(in crate::live) fn left_records(state_dir: &Path) -> Result<Vec<PathBuf>, LiveError> {
+    records_with(LEFT, state_dir)
+}
+
+fn records_with(wanted: &str, state_dir: &Path) -> Result<Vec<PathBuf>, LiveError> {
     let io = |error| LiveError::io("read", state_dir, error);
     let entries = match fs::read_dir(state_dir) {
         Ok(entries) => entries,
@@ -123,7 +158,7 @@ pub(in crate::live) fn records(state_dir: &Path) -> Result<Vec<PathBuf>, LiveErr
     for entry in entries {
         let entry = entry.map_err(io)?;
         let path = entry.path();
-        if path.extension().is_some_and(|end| end == "undo") {
+        if path.extension().is_some_and(|end| end == wanted) {
             records.push(path);
         } else if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_old(&path) {
             // Nobody else's: if it can't be removed, it does no harm.

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! For a frozen server there is `frozen PID START MILLISECONDS` instead of `admin-socket`, `server-start` and `max-sessions`: the process and the
-//! longest that it may be stopped. A last line without an end is ignored: the guardian was killed while it wrote it.
+//! longest that it may be stopped. The record of a server that was left closed has `.left` at the end of its name. A last line without an end is ignored: the guardian was killed while it wrote it.
 
 mod escape;
 mod file;
@@ -27,10 +27,12 @@ mod file;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::escape::{escape, shell_word, unescape};
-pub(super) use self::file::{RecordFile, Taken, records};
+pub(super) use self::escape::shell_word;
+use self::escape::{escape, unescape};
+pub(super) use self::file::{RecordFile, Taken, left_records, records};
 use super::LiveError;
 use super::process::{boot_id, host_name, start_time};
+use super::undo::OURS;
 
 const FIRST_LINE: &str = "ctdl-dump-undo 1";
 
@@ -136,6 +138,11 @@ impl Record {
             }
             Change::Frozen { pid, .. } => format!("kill -CONT {pid}"),
         }
+    }
+
+    /// Whether the server's own limit was what we would make it: then it was left closed before, or meant so.
+    fn holds_our_limit(&self) -> bool {
+        matches!(&self.change, Change::MaxSessions { original, .. } if original.restored() == OURS)
     }
 
     /// Whether processes that it names are of this machine, since it was started.

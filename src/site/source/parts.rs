@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ReadSiteError;
 use crate::record::{End, Snapshot};
+use crate::site::btree::Place;
 use crate::site::inventory::{self, Entry, Inventory};
 use crate::site::settled::{self, Fingerprint, ServerState, State, Verdict};
 use crate::site::snapshot::CopiedFiles;
@@ -37,13 +38,24 @@ pub struct OwnSetting {
     pub name: String,
     /// Its value; `None` if the site had no such record.
     pub value: Option<Vec<u8>>,
+    /// What it was changed into, if that was long ago: whatever else stands there is the site's own by now, and stays.
+    pub instead_of: Option<Vec<u8>>,
 }
 
 impl OwnSetting {
     /// The pair's value in the table of settings: name and value, each with a NUL at its end.
     pub(super) fn pair_value(&self) -> Option<Vec<u8>> {
-        let value = self.value.as_ref()?;
-        Some([self.name.as_bytes(), &[0], value, &[0]].concat())
+        self.value.as_ref().map(|value| self.pair_of(value))
+    }
+
+    /// Whether it stands in a pair with this value.
+    pub(super) fn is_in(&self, value: &Place) -> bool {
+        let instead_of = self.instead_of.as_ref().map(|ours| Place::Inline(self.pair_of(ours)));
+        instead_of.is_none_or(|ours| ours == *value)
+    }
+
+    fn pair_of(&self, value: &[u8]) -> Vec<u8> {
+        [self.name.as_bytes(), &[0], value, &[0]].concat()
     }
 }
 

@@ -72,7 +72,8 @@ impl Walk<'_> {
 
     /// Puts the site's own value into a setting that was changed for the snapshot; `false` if the site has no such setting of its own.
     fn restore_setting(&self, item: &mut Item) -> bool {
-        let changed = self.site.parts().setting.as_ref().filter(|setting| setting.name.as_bytes() == item.key);
+        let is_changed = |setting: &&OwnSetting| setting.name.as_bytes() == item.key && setting.is_in(&item.value);
+        let changed = self.site.parts().setting.as_ref().filter(is_changed);
         match changed.map(OwnSetting::pair_value) {
             None => true,
             Some(None) => false,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Moved;
 use crate::endpoint::{Class, Failure};
-use crate::live::{Lease, LiveError};
+use crate::live::{Lease, LiveError, way_back};
 use crate::monitor::Monitor;
 use crate::transfer::snapshot::{SnapshotFailure, wait_until_stopped};
 use crate::wire::{Code, EndOfLease, Refusal};
@@ -22,7 +22,8 @@ pub(super) struct LeaseSlot {
 }
 
 struct Held {
-    lease: Lease<'static>,
+    /// None for a server that was left closed and stopped before.
+    lease: Option<Lease<'static>>,
     expire: Duration,
     begun: Instant,
 }
@@ -42,7 +43,7 @@ impl LeaseSlot {
     }
 
     /// The peer has a lease from now on.
-    pub(super) fn begin(&self, lease: Lease<'static>, expire: Duration) {
+    pub(super) fn begin(&self, lease: Option<Lease<'static>>, expire: Duration) {
         *self.held() = Some(Held { lease, expire, begun: Instant::now() });
     }
 
@@ -56,30 +57,40 @@ impl LeaseSlot {
         }
     }
 
-    /// Ends the lease as the peer wants it.
-    pub(super) fn end(&self, how: EndOfLease, site: &Path) -> Result<(), Refusal> {
+    /// Ends the lease as the peer wants it, and says how the server stands then.
+    pub(super) fn end(&self, how: EndOfLease, site: &Path) -> Result<String, Refusal> {
         let held = self.held().take();
         let Some(Held { lease, .. }) = held else {
             return Err(Refusal::new(Code::NO_LEASE, "there is no lease, or it has ended before"));
         };
+        let Some(lease) = lease else {
+            return Ok("the server was left closed and stopped before".into());
+        };
         let over = |error: LiveError| Refusal::new(Code::NO_LEASE, error.to_string());
         if how == EndOfLease::Back {
-            return lease.release().map_err(over);
+            return lease.release().map(|()| "single-user mode has ended".into()).map_err(over);
         }
-        let repair = lease.leave(how == EndOfLease::Stop).map_err(over)?;
+        let closed = lease.leave().map_err(over)?;
+        let way_back = way_back(site, closed.repair());
         self.monitor.warning(&format!(
-            "{}: the server refuses sessions for good, as a peer wanted that has taken its site over; to let users in again: {repair}",
-            site.display()
+            "the server refuses all sessions from now on, as a peer wanted that has taken its site over; {way_back}"
         ));
-        if how == EndOfLease::Stop && !wait_until_stopped(site, STOPS_WITHIN)? {
-            let text = "the server was told to stop, and still runs, or was started again by whoever looks after it; it refuses all logins";
-            return Err(Refusal::new(Code::FAILED, text));
+        if how == EndOfLease::Refuse {
+            return Ok(way_back);
         }
-        Ok(())
+        let is_told = closed.stop();
+        let failed = |why: String| Err(Refusal::new(Code::FAILED, format!("{why}; {way_back}")));
+        match is_told.map_err(Failure::from).and_then(|()| wait_until_stopped(site, STOPS_WITHIN)) {
+            Ok(true) => Ok(format!("the server is stopped; when it runs, {way_back}")),
+            Ok(false) => failed(
+                "the server refuses all sessions, and was told to stop, but still runs, or was started again".into(),
+            ),
+            Err(error) => failed(format!("the server refuses all sessions, but it could not be stopped: {error}")),
+        }
     }
 
-    fn give_back(&self, lease: Lease<'static>) {
-        if let Err(error) = lease.release() {
+    fn give_back(&self, lease: Option<Lease<'static>>) {
+        if let Some(Err(error)) = lease.map(Lease::release) {
             self.monitor.warning(&error.to_string());
         }
     }

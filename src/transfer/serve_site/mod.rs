@@ -175,7 +175,7 @@ impl Served for ServedSite {
         Ok(view)
     }
 
-    fn end_single_user(&mut self, how: EndOfLease) -> Result<(), Refusal> {
+    fn end_single_user(&mut self, how: EndOfLease) -> Result<String, Refusal> {
         self.lease.end(how, &self.shared.place.site)
     }
 }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use error::SnapshotFailure;
 
 use crate::endpoint::{Class, Failure};
-use crate::live::{Lease, Original};
+use crate::live::{Lease, Left, OURS, Original, left_closed};
 use crate::monitor::Monitor;
 use crate::site::check::{CheckError, references};
 use crate::site::settled::{self, LogHistory, Lsn, StartedAfter, Verdict};
@@ -65,7 +65,14 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     fn own_setting(&self) -> Option<OwnSetting> {
-        self.own_limit.map(running::own_setting)
+        let left = || self.left_closed().map(|left| left.original);
+        let own = self.own_limit.cloned().or_else(left)?;
+        Some(OwnSetting { instead_of: Some(OURS.into()), ..running::own_setting(&own) })
+    }
+
+    /// What is known of the site if its server was left closed. A record that can't be read was told of when the program began.
+    fn left_closed(&self) -> Option<Left> {
+        left_closed(self.state_directory, self.site).ok().flatten()
     }
 }
 
@@ -141,12 +148,12 @@ fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor)
 pub struct Held {
     /// The snapshot.
     pub taken: Taken,
-    /// Ends when it is dropped; then the server takes sessions again.
-    pub lease: Lease<'static>,
+    /// Ends when it is dropped; then the server takes sessions again. A server that was left closed and stopped needs none.
+    pub lease: Option<Lease<'static>>,
 }
 
 /// Takes a snapshot while nobody else is logged in, and leaves it at that until the lease ends. The way that is asked for must be
-/// [`Way::SingleUser`].
+/// [`Way::SingleUser`]. A site whose server was left closed and then stopped is taken as it is.
 ///
 /// # Errors
 /// [`SnapshotFailure::NoServer`] if no server runs there, and as [`take`].
@@ -154,9 +161,12 @@ pub fn take_and_hold(request: &Request, monitor: &dyn Monitor) -> Result<Held, F
     let data = data_directory(request.site)?;
     let state = settled::examine(&data, request.site).map_err(unreadable)?;
     let no_server = || Failure::from(SnapshotFailure::NoServer { site: request.site.to_owned() });
-    let Verdict::Running { pid, .. } = state.verdict else { return Err(no_server()) };
+    let Verdict::Running { pid, .. } = state.verdict else {
+        request.left_closed().ok_or_else(no_server)?;
+        return Ok(Held { taken: take(&Request { way: Way::Untouched, ..request.clone() }, monitor)?, lease: None });
+    };
     let (taken, lease) = running::take_and_hold(request, &data, pid, monitor)?;
-    Ok(Held { taken, lease: lease.ok_or_else(no_server)? })
+    Ok(Held { taken, lease: Some(lease.ok_or_else(no_server)?) })
 }
 
 /// Waits until the server of a site that was told to stop has done so, for so long at most; says whether it has.

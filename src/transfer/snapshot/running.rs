@@ -86,7 +86,7 @@ pub(super) fn own_setting(original: &Original) -> OwnSetting {
         Original::Absent => None,
         Original::Value(value) => Some(value.clone().into_bytes()),
     };
-    OwnSetting { name: MAX_SESSIONS.into(), value }
+    OwnSetting { name: MAX_SESSIONS.into(), value, instead_of: None }
 }
 
 /// What is brought home from a running server.

@@ -143,9 +143,9 @@ impl<R: Read, W: Write> Client<R, W> {
         self.see_snapshot(&reply)
     }
 
-    /// Ends single-user mode. An error of code [`Code::NO_LEASE`] says that it had ended before.
-    pub fn end_single_user(&mut self, how: EndOfLease) -> Result<(), WireError> {
-        self.ask_for(&Command::EndSingle(how), "the answer to ESNG", &mut |_| ()).map(|_| ())
+    /// Ends single-user mode, and gives the server's words on how it stands then. An error of code [`Code::NO_LEASE`] says that it had ended before.
+    pub fn end_single_user(&mut self, how: EndOfLease) -> Result<String, WireError> {
+        self.ask_for(&Command::EndSingle(how), "the answer to ESNG", &mut |_| ()).map(|reply| reply.text)
     }
 
     /// A sign of life.

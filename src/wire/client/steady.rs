@@ -43,6 +43,17 @@ impl<C: Connector> Steady<C> {
         Steady { connector, client: None, snapshot, progressed: false, bytes_before: (0, 0) }
     }
 
+    /// A server that is connected to, and has given a snapshot over this connection.
+    pub fn over(connector: C, client: Client<C::Input, C::Output>) -> Self {
+        let snapshot = client.present_snapshot().map(|taken| taken.id);
+        Steady { client: Some(client), ..Steady::new(connector, snapshot) }
+    }
+
+    /// The present connection, for something that no other one would do for.
+    pub fn into_client(self) -> Option<Client<C::Input, C::Output>> {
+        self.client
+    }
+
     /// Does something with a connection, and once more with the next one if it breaks. [`WireError::SnapshotGone`] if the server has another
     /// snapshot by then.
     pub fn attempt<T>(

@@ -178,7 +178,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
                 self.done(&name, text)
             }
             Command::EndSingle(how) => {
-                let text = self.served.end_single_user(how).map(|()| "single-user mode has ended".to_owned());
+                let text = self.served.end_single_user(how);
                 self.done(&command.encode(), text)
             }
             Command::Sync(scope, action) => self.sync(scope, action),

@@ -3,6 +3,7 @@
 mod conversation;
 mod freeze;
 mod kills;
+mod left;
 mod place;
 mod single_user;
 pub mod stand_in;

@@ -25,6 +25,8 @@ pub struct State {
     pub users: BTreeMap<u64, (&'static str, bool)>,
     /// Called with the number of each command, before it is done.
     pub before: Option<Box<dyn FnMut(usize) + Send>>,
+    /// What makes the rest of it stop when it is told to.
+    pub on_down: Option<Box<dyn FnOnce() + Send>>,
     /// The processes that are connected, in the order in which they came.
     pub clients: Vec<u32>,
     started: u64,
@@ -161,6 +163,12 @@ impl State {
                 "200 Session terminated.\n".into()
             }
             "QUIT" => "200 Goodbye.\n".into(),
+            "DOWN" => {
+                if let Some(on_down) = self.on_down.take() {
+                    on_down();
+                }
+                "231 Shutting down server.\n".into()
+            }
             _ => "530 Unrecognized or unsupported command.\n".into(),
         }
     }

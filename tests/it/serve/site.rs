@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ctdl_dump::archive::RandomReader;
@@ -19,7 +20,8 @@ use crate::support::unpack_site;
 struct Scene {
     serving: Serving,
     citadel: Citadel,
-    _holder: StandIn,
+    /// Gone when its server has stopped.
+    _holder: Arc<Mutex<Option<StandIn>>>,
     site: TempDir,
     socket: std::path::PathBuf,
     state: std::path::PathBuf,
@@ -29,7 +31,14 @@ impl Scene {
     fn new() -> Self {
         let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
         let holder = StandIn::start(site.path());
-        let citadel = Citadel::start(&site.path().join("citadel-admin.socket"), Some("25"));
+        let admin_socket = site.path().join("citadel-admin.socket");
+        let citadel = Citadel::start(&admin_socket, Some("25"));
+        let holder = Arc::new(Mutex::new(Some(holder)));
+        let held = Arc::clone(&holder);
+        citadel.state().on_down = Some(Box::new(move || {
+            fs::remove_file(admin_socket).unwrap();
+            drop(held.lock().unwrap().take());
+        }));
         let (socket, state) = (work.path().join("wire.socket"), work.path().join("state"));
         let serving = serve(work, site.path(), &socket);
         Scene { serving, citadel, _holder: holder, site, socket, state }
@@ -168,11 +177,34 @@ fn after_a_cutover_nobody_lets_users_in_again() {
     client.single_user(0, 500, &mut |_| ()).unwrap();
     client.end_single_user(EndOfLease::Refuse).unwrap();
     drop(client);
-    scene.serving.logged("refuses sessions for good");
-    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 0));
+    scene.serving.logged("the server refuses all sessions from now on");
+    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1));
     let looked = program(&scene.state).arg("info").arg(scene.site.path()).output().unwrap();
     assert!(looked.status.success(), "{}", String::from_utf8_lossy(&looked.stderr));
     assert_eq!(scene.limit(), "1");
+}
+
+#[test]
+fn a_cutover_whose_last_answer_was_lost_can_be_ended_once_more() {
+    for how in [EndOfLease::Refuse, EndOfLease::Stop] {
+        let scene = Scene::new();
+        let (_, mut client) = scene.connect();
+        let first = client.single_user(0, 500, &mut |_| ()).unwrap();
+        let said = client.end_single_user(how).unwrap();
+        assert!(said.contains("ctdl-dump reopen --site"), "{said}");
+        assert_eq!(said.contains("the server is stopped"), how == EndOfLease::Stop, "{said}");
+        let totals = client.info().unwrap().total;
+        drop(client);
+        let (_, mut client) = scene.connect();
+        let second = client.single_user(0, 500, &mut |_| ()).unwrap();
+        assert_ne!(first.id, second.id);
+        assert_eq!(client.info().unwrap().total, totals, "with the site's own limit of sessions");
+        client.end_single_user(EndOfLease::Back).unwrap();
+        assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1), "what was left closed is given back so");
+        client.single_user(0, 500, &mut |_| ()).unwrap();
+        client.end_single_user(how).unwrap();
+        assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1));
+    }
 }
 
 #[test]

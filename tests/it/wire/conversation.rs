@@ -55,9 +55,11 @@ impl Served for Scripted<'_> {
         Ok(Arc::<ArchiveView>::clone(&self.view))
     }
 
-    fn end_single_user(&mut self, _how: EndOfLease) -> Result<(), Refusal> {
+    fn end_single_user(&mut self, _how: EndOfLease) -> Result<String, Refusal> {
         let was_held = std::mem::take(&mut self.is_held);
-        was_held.then_some(()).ok_or_else(|| Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
+        was_held
+            .then(|| "single-user mode has ended".into())
+            .ok_or_else(|| Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
     }
 
     fn receive(&mut self, _id: SnapshotId, _site: &SiteInfo) -> Result<Receiver, Refusal> {
@@ -142,7 +144,7 @@ fn converse(script: &Script, said: &mut Vec<u8>) -> Result<(), WireError> {
             Command::Quit => return client.quit(),
             Command::Snapshot(id) => client.take_snapshot(id, &mut |_| ()).map(|_| ())?,
             Command::Single { wait, expire } => client.single_user(wait, expire, &mut |_| ()).map(|_| ())?,
-            Command::EndSingle(how) => going_on(client.end_single_user(how))?,
+            Command::EndSingle(how) => going_on(client.end_single_user(how).map(drop))?,
             Command::Noop => client.noop()?,
             Command::Sync(Scope::Kind(kind), Action::Get { offset, .. }) => {
                 let keys = decode_keys(&counted).unwrap();

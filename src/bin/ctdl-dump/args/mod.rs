@@ -4,6 +4,7 @@ mod copying;
 mod hidden;
 mod looking;
 mod pulling;
+mod reopening;
 mod serving;
 mod wait;
 
@@ -13,6 +14,7 @@ pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
 pub use pulling::Pull;
+pub use reopening::Reopen;
 pub use serving::{PeerOptions, Reception, Serve};
 
 use crate::exit_code::ExitCode;
@@ -81,6 +83,8 @@ pub enum Command {
     Pull(Pull),
     /// Give a site or an archive to peers that ask for it
     Serve(Serve),
+    /// Let users in again on a server that a cutover has left closed
+    Reopen(Reopen),
     /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
     #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]
     RecoverCopy(RecoverCopy),

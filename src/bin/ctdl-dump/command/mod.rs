@@ -9,6 +9,7 @@ pub mod info;
 pub mod list;
 pub mod pull;
 pub mod recover_copy;
+pub mod reopen;
 pub mod serve;
 pub mod verify;
 

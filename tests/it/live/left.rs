@@ -1,0 +1,82 @@
+//! Servers that are left closed for good, until somebody lets users in again.
+
+use std::time::Duration;
+
+use ctdl_dump::live::{Lease, LiveError, Original, Outcome, left_closed, reopen, tell_of_left, undo_leftovers};
+use ctdl_dump::monitor::{Collecting, Silent};
+
+use super::place::Place;
+use super::stand_in::Citadel;
+
+fn lease(place: &Place) -> Lease<'static> {
+    let (now, long) = (Duration::ZERO, Duration::from_secs(30));
+    Lease::single_user(&place.server(None), now, long, &place.means(), &Silent).unwrap()
+}
+
+fn original(place: &Place) -> Option<Original> {
+    left_closed(&place.state_dir(), &place.site()).unwrap().map(|left| left.original)
+}
+
+fn own() -> Option<Original> {
+    Some(Original::Value("25".into()))
+}
+
+#[test]
+fn a_server_that_is_left_closed_stays_so_until_it_is_reopened() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    assert_eq!(original(&place), None);
+    let closed = lease(&place).leave().unwrap();
+    assert!(closed.repair().contains("CONF PUTVAL|c_maxsessions|25"), "{}", closed.repair());
+    drop(closed);
+    assert!(undo_leftovers(&place.state_dir(), &Silent).is_empty(), "nothing is undone");
+    citadel.start_again();
+    assert!(undo_leftovers(&place.state_dir(), &Silent).is_empty(), "nor after a restart");
+    assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("1"), own()));
+    let monitor = Collecting::default();
+    tell_of_left(&place.state_dir(), &monitor);
+    assert!(monitor.warnings()[0].contains("ctdl-dump reopen --site"), "{:?}", monitor.warnings());
+
+    assert!(matches!(reopen(&place.state_dir(), &place.site()).unwrap(), Outcome::Restored(_)));
+    assert_eq!((citadel.limit().as_deref(), place.records().len()), (Some("25"), 0));
+    let error = reopen(&place.state_dir(), &place.site()).unwrap_err();
+    assert!(matches!(error, LiveError::NotLeft { .. }), "{error}");
+}
+
+#[test]
+fn a_lease_of_a_server_that_was_left_closed_knows_its_own_limit_and_leaves_it_closed() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    let again = lease(&place);
+    assert_eq!(again.original(), own().as_ref());
+    again.release().unwrap();
+    assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("1"), own()));
+    drop(lease(&place).leave().unwrap());
+    assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("1"), own()));
+}
+
+#[test]
+fn a_server_that_somebody_has_opened_by_hand_is_not_called_closed_any_more() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    citadel.state().limit = Some("30".into());
+    let monitor = Collecting::default();
+    tell_of_left(&place.state_dir(), &monitor);
+    assert!(monitor.warnings()[0].contains("takes sessions again"), "{:?}", monitor.warnings());
+    assert_eq!((place.records().len(), original(&place)), (0, None));
+}
+
+#[test]
+fn a_server_that_does_not_run_is_not_reopened() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    citadel.stop();
+    let monitor = Collecting::default();
+    tell_of_left(&place.state_dir(), &monitor);
+    assert!(monitor.warnings()[0].contains("does not answer; when it runs"), "{:?}", monitor.warnings());
+    assert!(matches!(reopen(&place.state_dir(), &place.site()).unwrap_err(), LiveError::NoServer { .. }));
+    assert_eq!(original(&place), own(), "it is still known");
+}
