@@ -4,6 +4,7 @@
 mod archive;
 mod catalogue;
 mod cli;
+mod cli_cutover;
 mod cli_pull;
 mod cli_screen;
 mod cli_trouble;

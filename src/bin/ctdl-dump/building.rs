@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
 use ctdl_dump::record::Layout;
-use ctdl_dump::site::install::{self, Staging, Target, TargetOptions};
+use ctdl_dump::site::install::{self, Ready, Staging, Target, TargetOptions};
 use ctdl_dump::site::{Expected, Readback, Site, SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
@@ -75,10 +75,32 @@ pub fn build(
     Ok(Built { staging, summary, notices, told, is_read_back: plan.reads_back })
 }
 
+/// A complete site of which all is safe on the disk, while no server can be started at its place. It vanishes when it is dropped.
+pub struct ReadySite {
+    ready: Ready,
+    summary: Summary,
+    notices: Vec<String>,
+    told: Vec<String>,
+    is_read_back: bool,
+}
+
 impl Built {
     /// Puts it in its place, and says so.
     pub fn put_in_place(self, context: &Context) -> Result<Summary> {
-        let installed = self.staging.commit().map_err(Failure::from)?;
+        self.ready()?.put_in_place(context)
+    }
+
+    /// Does all that can take long, or go wrong for other reasons than a broken disk.
+    pub fn ready(self) -> Result<ReadySite> {
+        let Built { staging, summary, notices, told, is_read_back } = self;
+        Ok(ReadySite { ready: staging.ready().map_err(Failure::from)?, summary, notices, told, is_read_back })
+    }
+}
+
+impl ReadySite {
+    /// Puts it in its place, and says so.
+    pub fn put_in_place(self, context: &Context) -> Result<Summary> {
+        let installed = self.ready.exchange().map_err(Failure::from)?;
         context.screen.clear();
         let checked = if self.is_read_back { ", read back" } else { "" };
         context.screen.say(format_args!("{} is complete{checked} and in place", installed.path.display()));

@@ -14,6 +14,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 #[derive(Debug)]
 pub struct Interrupt {
     is_set: Arc<AtomicBool>,
+    /// Whether nothing is to be known of it for now.
+    is_deferred: AtomicBool,
     /// Can be read from the first signal on, for ever: nobody reads it.
     wake: UnixStream,
 }
@@ -41,12 +43,18 @@ impl Interrupt {
         // Without a handler a file that reaches the limit of `ulimit -f` ends the program on the spot; with one the write fails, and what was
         // begun is removed.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        Ok(Interrupt { is_set, wake })
+        Ok(Interrupt { is_set, is_deferred: AtomicBool::new(false), wake })
     }
 
     /// Whether a signal has come.
     pub fn is_set(&self) -> bool {
-        self.is_set.load(Ordering::Relaxed)
+        self.is_set.load(Ordering::Relaxed) && !self.is_deferred.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing be interrupted for as long as the guard lives: for steps that belong together. A second signal ends the program all the same.
+    pub fn defer(&self) -> Deferred<'_> {
+        self.is_deferred.store(true, Ordering::Relaxed);
+        Deferred(self)
     }
 
     /// Waits until `file` can be read or written (`wanted`), or fails with [`InterruptedBySignal`].
@@ -63,7 +71,9 @@ impl Interrupt {
             }
             let left = deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
             let mut files = [PollFd::new(file, wanted), PollFd::new(&self.wake, PollFlags::IN)];
-            match poll(&mut files, left.as_ref()) {
+            // What wakes can be read for ever, and would keep the wait from being one.
+            let count = if self.is_deferred.load(Ordering::Relaxed) { 1 } else { 2 };
+            match poll(&mut files[..count], left.as_ref()) {
                 Ok(_) if !files[0].revents().is_empty() => return Ok(()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -80,9 +90,20 @@ impl Interrupt {
         while !self.is_set() && Instant::now() < deadline {
             let left = timespec(deadline.saturating_duration_since(Instant::now()));
             // A wait that ends early is looked at once more.
-            let _ = poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], Some(&left));
+            let mut files = [PollFd::new(&self.wake, PollFlags::IN)];
+            let count = usize::from(!self.is_deferred.load(Ordering::Relaxed));
+            let _ = poll(&mut files[..count], Some(&left));
         }
         !self.is_set()
+    }
+}
+
+/// Signals are noticed again when it is dropped.
+pub struct Deferred<'i>(&'i Interrupt);
+
+impl Drop for Deferred<'_> {
+    fn drop(&mut self) {
+        self.0.is_deferred.store(false, Ordering::Relaxed);
     }
 }
 

@@ -14,7 +14,7 @@ use self::watch::{Ending, Watch};
 use super::admin::Admin;
 use super::left::left_closed;
 use super::process::Process;
-use super::record::{Change, Original, Record, RecordFile, Taken};
+use super::record::{Change, Original, Record, RecordFile, Taken, repair_of_limit};
 use super::undo::{LIMIT, OURS, Outcome, owner_of, undo_leftover};
 use super::{LiveError, Means, Server};
 use crate::monitor::Monitor;
@@ -37,8 +37,7 @@ pub struct Lease<'m> {
 struct Core {
     watch: Watch,
     held: Held,
-    /// What undoes by hand what was done.
-    repair: String,
+    site: PathBuf,
 }
 
 /// What is held, as the worker can see it.
@@ -80,15 +79,14 @@ impl<'m> Lease<'m> {
         let original = Original::from_setting(admin.setting(LIMIT)?)?;
         let own = own_limit(&original, &means.state_dir, &site, monitor)?;
         let change = Change::MaxSessions { socket: socket.clone(), server_start, original };
-        let record = Record::new(site, data.clone(), expire, change)?;
-        let repair = record.repair();
+        let record = Record::new(site.clone(), data.clone(), expire, change)?;
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
         notice("the server refuses new sessions", &record, monitor);
         let users = Users::new([info.session, guard.session()], wait);
         let watch = guard.hold(None, monitor)?;
         let held = Held::Sessions { admin: None, socket, data, server_start, own };
         // From here on all is undone whatever goes wrong.
-        let mut lease = Lease { core: Some(Core { watch, held, repair }), monitor };
+        let mut lease = Lease { core: Some(Core { watch, held, site }), monitor };
         if let Some(Core { watch, held: Held::Sessions { admin: kept, .. }, .. }) = &mut lease.core {
             users.wait_until_gone(&mut admin, watch, monitor)?;
             *kept = Some(admin);
@@ -114,12 +112,11 @@ impl<'m> Lease<'m> {
         }
         let limit = limit.min(FROZEN_AT_MOST);
         let change = Change::Frozen { pid, started: process.started(), limit };
-        let record = Record::new(site, data, limit.min(FROZEN_SILENCE), change)?;
-        let repair = record.repair();
+        let record = Record::new(site.clone(), data, limit.min(FROZEN_SILENCE), change)?;
         let guard = Guard::start(claim(&means.state_dir, &record, monitor)?, means, monitor)?;
         notice("the server stands still", &record, monitor);
         let watch = guard.hold(Some(limit), monitor)?;
-        Ok(Lease { core: Some(Core { watch, held: Held::Process(process), repair }), monitor })
+        Ok(Lease { core: Some(Core { watch, held: Held::Process(process), site }), monitor })
     }
 
     /// The site's own limit of sessions, which the archive must hold: the tables hold ours now. `None` for a frozen server, whose setting was
@@ -203,11 +200,12 @@ impl Core {
             Ending::Left => {}
             ending => return Err(ending.into_error()),
         }
-        let admin = match &mut self.held {
-            Held::Sessions { admin, .. } => admin.take(),
-            Held::Process(_) => None,
+        let (admin, own) = match self.held {
+            Held::Sessions { admin, own, .. } => (admin, Some(own)),
+            Held::Process(_) => (None, None),
         };
-        Ok(Closed { admin, repair: self.repair })
+        let repair = own.map_or_else(String::new, |own| repair_of_limit(&self.site, &own));
+        Ok(Closed { admin, repair })
     }
 }
 

@@ -132,10 +132,7 @@ impl Record {
     /// The line that a person can type to undo it.
     pub(super) fn repair(&self) -> String {
         match &self.change {
-            Change::MaxSessions { original, .. } => {
-                let command = format!("CONF PUTVAL|c_maxsessions|{}", original.restored());
-                format!("sendcommand -h {} {}", shell_word(&self.site), shell_word(Path::new(&command)))
-            }
+            Change::MaxSessions { original, .. } => repair_of_limit(&self.site, original),
             Change::Frozen { pid, .. } => format!("kill -CONT {pid}"),
         }
     }
@@ -221,6 +218,12 @@ impl Record {
             change,
         })
     }
+}
+
+/// The line that a person can type to give a server its own limit of sessions.
+pub(super) fn repair_of_limit(site: &Path, original: &Original) -> String {
+    let command = format!("CONF PUTVAL|c_maxsessions|{}", original.restored());
+    format!("sendcommand -h {} {}", shell_word(site), shell_word(Path::new(&command)))
 }
 
 /// The line that a guardian adds.

@@ -74,5 +74,5 @@ pub use error::InstallError;
 pub use fresh::Freshness;
 pub use names::is_ours;
 pub use recover::{Leftover, Recovered, leftovers, recover};
-pub use staging::{Installed, Staging};
+pub use staging::{Installed, Ready, Staging};
 pub use target::{Mode, Target, TargetOptions, TargetState};

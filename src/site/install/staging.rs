@@ -115,32 +115,24 @@ impl Staging {
     ///
     /// # Errors
     /// After any error but [`InstallError::HalfDone`] and [`InstallError::Untidy`] the target is as it was and the staging is gone.
-    pub fn commit(mut self) -> Result<Installed, InstallError> {
+    pub fn commit(self) -> Result<Installed, InstallError> {
+        self.ready()?.exchange()
+    }
+
+    /// Does all of [`commit`](Staging::commit) that can go wrong for long: the new site is safe on disk, the journal too, and no server can be started at the
+    /// target. What is left is renaming.
+    ///
+    /// # Errors
+    /// After any but [`InstallError::HalfDone`] the target is as it was and the staging is gone.
+    pub fn ready(mut self) -> Result<Ready, InstallError> {
         let journal = self.prepare()?;
-        let fs = self.target.fs.clone();
-        let mut locks = Locks::default();
-        let mut notes = std::mem::take(&mut self.target.notes);
-        let exchanged = journal
-            .write(&fs, &self.workshop.place)
-            .and_then(|()| self.lock(&journal, &mut locks))
-            .and_then(|()| exchange::forward(&self.workshop, &journal, &mut notes));
-        if let Err(cause) = exchanged {
-            return Err(match exchange::back(&self.workshop, &journal, locks.old.is_some()) {
-                Ok(()) => cause,
-                Err(undo) => {
-                    self.removable = false;
-                    let workshop = self.workshop.place.workshop().to_owned();
-                    InstallError::HalfDone { workshop, cause: Box::new(cause), undo: Box::new(undo) }
-                }
-            });
+        let mut ready = Ready { staging: self, journal, locks: Locks::default(), is_over: false };
+        let Ready { staging, journal, locks, .. } = &mut ready;
+        let place = &staging.workshop.place;
+        match journal.write(&staging.target.fs, place).and_then(|()| staging.lock(journal, locks)) {
+            Ok(()) => Ok(ready),
+            Err(cause) => Err(ready.back(cause)),
         }
-        self.removable = false;
-        let previous = exchange::previous(&self.workshop, &journal);
-        exchange::settle(&self.workshop, &journal, true).map_err(|cause| InstallError::Untidy {
-            workshop: self.workshop.place.workshop().to_owned(),
-            cause: Box::new(cause),
-        })?;
-        Ok(Installed { path: self.target.path.clone(), previous, mode: journal.mode, notes })
     }
 
     /// All that can be done before the journal: afterwards the new site is safe on disk and it is known what is to be exchanged.
@@ -198,6 +190,59 @@ impl Staging {
             locks.new = Some(take(fs, &self.path, LockState::Absent)?);
         }
         Ok(())
+    }
+}
+
+/// A staging that is about to change places with the target. Dropped without [`exchange`](Ready::exchange), all is as it was before.
+#[derive(Debug)]
+pub struct Ready {
+    staging: Staging,
+    journal: Journal,
+    locks: Locks,
+    is_over: bool,
+}
+
+impl Ready {
+    /// Exchanges old for new, syncs, removes the staging.
+    ///
+    /// # Errors
+    /// As those of [`Staging::commit`].
+    pub fn exchange(mut self) -> Result<Installed, InstallError> {
+        let mut notes = std::mem::take(&mut self.staging.target.notes);
+        if let Err(cause) = exchange::forward(&self.staging.workshop, &self.journal, &mut notes) {
+            return Err(self.back(cause));
+        }
+        self.is_over = true;
+        let Staging { target, workshop, removable, .. } = &mut self.staging;
+        *removable = false;
+        let previous = exchange::previous(workshop, &self.journal);
+        exchange::settle(workshop, &self.journal, true).map_err(|cause| InstallError::Untidy {
+            workshop: workshop.place.workshop().to_owned(),
+            cause: Box::new(cause),
+        })?;
+        Ok(Installed { path: target.path.clone(), previous, mode: self.journal.mode, notes })
+    }
+
+    /// Undoes what was done, because of this error.
+    fn back(&mut self, cause: InstallError) -> InstallError {
+        self.is_over = true;
+        match exchange::back(&self.staging.workshop, &self.journal, self.locks.old.is_some()) {
+            Ok(()) => cause,
+            Err(undo) => {
+                self.staging.removable = false;
+                let workshop = self.staging.workshop.place.workshop().to_owned();
+                InstallError::HalfDone { workshop, cause: Box::new(cause), undo: Box::new(undo) }
+            }
+        }
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        if !self.is_over && exchange::back(&self.staging.workshop, &self.journal, self.locks.old.is_some()).is_err() {
+            // Nobody is left to tell; the next run does it.
+            self.staging.removable = false;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A peer's records, of which only those come over the wire that are not here.
 
+use super::chosen::Chosen;
 use super::plan::{Plan, Row};
 use crate::archive::{RandomReader, Stream};
 use crate::codec::Digest;
@@ -10,7 +11,7 @@ use crate::wire::{Connector, Info, Scope, Steady, SteadyChosen, Tally, WireError
 
 /// The peer's snapshot, put together from archives and what the peer gives. A record that is here is taken from the archive that has it, with
 /// the residue that it has there.
-pub struct Merged<'a, C: Connector> {
+pub struct Merged<'a, P: Chosen> {
     info: Info,
     index: Vec<IndexEntry>,
     rows: std::vec::IntoIter<Row>,
@@ -18,7 +19,7 @@ pub struct Merged<'a, C: Connector> {
     own: Vec<Stream<'a>>,
     /// The archive that the present record is from, if it is from one.
     place: usize,
-    peer: SteadyChosen<'a, C>,
+    peer: P,
     /// Of the present record: what the peer lists of it, if it came from there.
     listed: Option<Identity>,
     present: Option<(Kind, Key, u64)>,
@@ -33,10 +34,17 @@ enum Present {
     Listed(std::vec::IntoIter<(Identity, Option<usize>)>),
 }
 
-impl<'a, C: Connector> Merged<'a, C> {
+impl<'a, C: Connector> Merged<'a, SteadyChosen<'a, C>> {
     /// Takes what the archives have from there, and all else from the peer. They are those that the plan was made with.
     pub fn new(steady: &'a mut Steady<C>, archives: &[&'a RandomReader], plan: Plan, info: Info) -> Self {
         let wanted: Vec<(Kind, Key)> = plan.wanted().collect();
+        Merged::of(archives, plan, info, steady.chosen(wanted))
+    }
+}
+
+impl<'a, P: Chosen> Merged<'a, P> {
+    /// Takes what the archives have from there, and all else from what the plan wants.
+    pub fn of(archives: &[&'a RandomReader], plan: Plan, info: Info, peer: P) -> Self {
         Merged {
             info,
             index: plan.index,
@@ -44,7 +52,7 @@ impl<'a, C: Connector> Merged<'a, C> {
             row: Present::Listed(Vec::new().into_iter()),
             own: archives.iter().map(|archive| archive.stream()).collect(),
             place: 0,
-            peer: steady.chosen(wanted),
+            peer,
             listed: None,
             present: None,
             tally: Tally::new(Scope::All),
@@ -79,7 +87,7 @@ impl<'a, C: Connector> Merged<'a, C> {
                     Some((record, None)) => {
                         self.taken.1 += 1;
                         self.listed = Some(record);
-                        return Ok(self.peer.next_record()?);
+                        return self.peer.next_record();
                     }
                     None => {}
                 },
@@ -116,7 +124,7 @@ impl<'a, C: Connector> Merged<'a, C> {
     }
 }
 
-impl<C: Connector> Source for Merged<'_, C> {
+impl<P: Chosen> Source for Merged<'_, P> {
     fn site(&self) -> &SiteInfo {
         &self.info.site
     }

@@ -1,10 +1,12 @@
 //! Records of a peer, but for those that are here already: in an archive of an earlier time, or in the beginning of one that was cut short.
 
+mod chosen;
 mod continued;
 mod merged;
 mod plan;
 mod shortened;
 
+pub use chosen::{Chosen, Missing};
 pub use continued::Continued;
 pub use merged::Merged;
 pub use plan::Plan;

@@ -4,7 +4,7 @@ mod conversation;
 mod freeze;
 mod kills;
 mod left;
-mod place;
+pub mod place;
 mod single_user;
 pub mod stand_in;
 mod words;

@@ -198,7 +198,10 @@ fn a_cutover_whose_last_answer_was_lost_can_be_ended_once_more() {
         let (_, mut client) = scene.connect();
         let second = client.single_user(0, 500, &mut |_| ()).unwrap();
         assert_ne!(first.id, second.id);
-        assert_eq!(client.info().unwrap().total, totals, "with the site's own limit of sessions");
+        if how == EndOfLease::Refuse {
+            // The tables behind the stand-in don't know of what it was told.
+            assert_eq!(client.info().unwrap().total, totals, "with the site's own limit of sessions");
+        }
         client.end_single_user(EndOfLease::Back).unwrap();
         assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1), "what was left closed is given back so");
         client.single_user(0, 500, &mut |_| ()).unwrap();

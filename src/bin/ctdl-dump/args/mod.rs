@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
-pub use pulling::Pull;
+pub use pulling::{Cutover, Pull};
 pub use reopening::Reopen;
 pub use serving::{PeerOptions, Reception, Serve};
 

@@ -1,10 +1,12 @@
 //! What can be typed after `pull`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueHint};
 
 use super::PeerOptions;
+use super::wait::waiting_time;
 use crate::peer::Peer;
 
 /// Collect a site or an archive from another machine.
@@ -19,12 +21,17 @@ use crate::peer::Peer;
 ///
 /// With --site the archive becomes a site, as `import` makes one. It is kept beside the site, as DIR.ctdl-dump-pulled.ctz, and the next pull to
 /// the same place transfers only what has changed since.
+///
+/// With --cutover the site moves, and nothing is lost: it is pulled while its server works, again and again until little is left; then the old server refuses logins and
+/// mail, the last difference comes, the old server stays closed, and the new site is in place. The expected outage is printed before it begins. At
+/// any failure before the last step the old server takes logins again, and nothing is changed here.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   ctdl-dump pull ssh://old.example.org -o site.ctz
   ctdl-dump pull ssh://root@old.example.org/backup/site.ctz -o tuesday.ctz --have monday.ctz
   ctdl-dump pull ssh://old.example.org --site /srv/citadel
-  ctdl-dump pull unix:/run/ctdl-dump.socket -o site.ctz")]
+  ctdl-dump pull unix:/run/ctdl-dump.socket -o site.ctz
+  ctdl-dump pull ssh://root@old/usr/local/citadel --site /srv/citadel --cutover --stop-old")]
 #[command(group = ArgGroup::new("target").required(true).args(["output", "site"]))]
 pub struct Pull {
     /// Where to pull from
@@ -46,6 +53,8 @@ pub struct Pull {
     #[arg(long, value_name = "OLD", requires = "output", value_hint = ValueHint::FilePath)]
     pub have: Option<PathBuf>,
     #[command(flatten)]
+    pub cutover: Cutover,
+    #[command(flatten)]
     pub connection: PeerOptions,
     /// Keep attachments in base64, as they stand in the messages
     #[arg(long)]
@@ -59,4 +68,22 @@ pub struct Pull {
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// How a site moves.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Moving a site")]
+pub struct Cutover {
+    /// Move the site to this machine: close the old server for good at the end, with as short an outage as can be
+    #[arg(long = "cutover", requires = "site")]
+    pub is_wanted: bool,
+    /// Stop the old server, too; otherwise it runs on, refuses logins, and you stop it before you start the new one
+    #[arg(long, requires = "is_wanted")]
+    pub stop_old: bool,
+    /// How long users of the old server may take to leave (90, 90s, 5m)
+    #[arg(long, value_name = "WAIT", default_value = "2m", value_parser = waiting_time, requires = "is_wanted")]
+    pub wait: Duration,
+    /// How long the old server may hear nothing of this machine before it takes logins again
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = waiting_time, requires = "is_wanted")]
+    pub expire: Duration,
 }

@@ -28,7 +28,11 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The two halves of a connection.
-type Streams = (Box<dyn Read>, Box<dyn Write>);
+type Streams = (Input, Output);
+/// What a peer sends, whatever is between.
+pub type Input = Box<dyn Read + Send>;
+/// What is sent to it.
+pub type Output = Box<dyn Write + Send>;
 
 /// Makes connections to a peer, as often as the user wants.
 pub struct PeerConnector {
@@ -98,10 +102,10 @@ impl PeerConnector {
 }
 
 impl Connector for PeerConnector {
-    type Input = Box<dyn Read>;
-    type Output = Box<dyn Write>;
+    type Input = Input;
+    type Output = Output;
 
-    fn connect(&mut self) -> Result<Client<Self::Input, Self::Output>, WireError> {
+    fn connect(&mut self) -> Result<Client<Input, Output>, WireError> {
         let (input, output) = self.streams()?;
         let is_packed = self.peer.is_remote() && !self.options.no_compress;
         let level = is_packed.then_some(LEVEL);

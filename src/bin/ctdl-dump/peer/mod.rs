@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub use connector::{PROGRAM, PeerConnector};
+pub use connector::{Input, Output, PROGRAM, PeerConnector};
 
 /// Where a server with TLS listens unless another port is named.
 pub const USUAL_PORT: u16 = 20_080;

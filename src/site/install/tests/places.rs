@@ -161,3 +161,20 @@ fn mount_points_are_exchanged_in_parts_and_a_mounted_part_is_refused() {
     };
     assert!(text.contains("all seen"), "{text}");
 }
+
+#[test]
+fn a_site_that_is_ready_and_not_put_in_place_leaves_everything_as_it_was() {
+    for case in Case::all() {
+        let ground = Ground::new(case);
+        let options = TargetOptions { force_parts: case.mode == Mode::Parts, ..replacing() };
+        let staging = Target::open(&ground.target(), &options).expect("free").stage("a.ctz").expect("staged");
+        fill(staging.path());
+        drop(staging.ready().expect("ready"));
+        assert_eq!(tree(&ground.target()), ground.before, "{case:?}");
+        assert_eq!(
+            fs::read_dir(ground.dir.path()).expect("readable").count(),
+            usize::from(ground.before.is_some()),
+            "{case:?}"
+        );
+    }
+}

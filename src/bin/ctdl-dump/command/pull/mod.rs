@@ -1,9 +1,10 @@
 //! `pull`: an archive of what a peer serves, or a site.
 
 mod archive;
+mod cutover;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -22,15 +23,21 @@ const PULLED: &str = ".ctdl-dump-pulled.ctz";
 pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
     match (&args.output, &args.site) {
         (Some(output), _) => report(&pull(args, output, context)?, args, context),
+        (None, Some(site)) if args.cutover.is_wanted => cutover::run(args, &args.cutover, site, context),
         (None, Some(site)) => pull_site(args, site, context),
         (None, None) => usage!("where to? give -o FILE or --site DIR"),
     }
 }
 
+/// The archive that is kept beside a site for the next pull.
+fn kept_beside(site: &Path) -> Result<PathBuf> {
+    Ok(beside(&std::path::absolute(site).context("the site")?, PULLED))
+}
+
 /// Pulls into an archive beside the site, which stays there for the next time, and imports that.
 fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
     building::check_target(site, args.replace, context)?;
-    let kept = beside(&std::path::absolute(site).context("the site")?, PULLED);
+    let kept = kept_beside(site)?;
     let have = kept.exists().then(|| kept.clone());
     let pulling = Pull { have, force: true, json: false, ..args.clone() };
     // What was left out on the other side is told once more by the import.

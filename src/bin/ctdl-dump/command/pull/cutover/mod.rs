@@ -1,0 +1,143 @@
+//! `pull --cutover`: a site moves to this machine, and nobody can log in anywhere for as short a time as can be
+//! (`format-spec/wire.md`, section 11, "The order of a cutover").
+//!
+//! First the site is pulled while its server works, as often as that makes the rest smaller (`rounds`). Then all is done once as it will be done when it counts,
+//! and what each step took gives the outage to expect; the new site that comes of it is kept (`staged`). Only then the old server refuses logins (`lease`): the last
+//! difference comes, the new site is built and compared again, or is right as it is, and is made ready so that nothing is left but renaming. While that is done
+//! the old server hears of us all the time (`keeper`), and what ends the lease ends the work.
+//!
+//! | it ends | the old server | here |
+//! |---|---|---|
+//! | before `ESNG refuse` or `ESNG stop` was sent | takes logins again: told by `ESNG`, or because the connection is gone or silent | nothing was changed |
+//! | sent, and no answer came | closed or open; a new lease finds out | nothing was changed; a note lies beside the site |
+//! | answered, and the new site is not in place yet: a kill, or a broken disk | closed for good | nothing was changed; the note says what to type |
+//! | afterwards | closed for good | the new site is in place |
+//!
+//! Closed comes before in place, because two closed sites lose nothing, and two open ones can't be put together again.
+
+mod keeper;
+mod lease;
+mod note;
+mod rounds;
+mod staged;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ctdl_dump::endpoint::Failure;
+use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::transfer::Summary;
+use ctdl_dump::wire::Connector as _;
+
+use self::lease::{Ended, Lease};
+use self::note::Note;
+use self::staged::Staged;
+use crate::args::{Cutover, Pull};
+use crate::command::Context;
+use crate::error::usage;
+use crate::exit_code::ExitCode;
+use crate::peer::PeerConnector;
+use crate::{building, json, summary};
+
+/// So often the old server is taken single-user in one run: each time its users are sent away.
+const MOST_LEASES: u32 = 3;
+/// A server of a single user is waited for until it writes nothing for so long.
+const COMES_TO_REST: Duration = Duration::from_secs(5);
+
+/// Moves the site.
+pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Result<ExitCode> {
+    building::check_target(site, args.replace, context)?;
+    let mut connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
+    check_peer(&mut connector, args)?;
+    let note = Note::beside(site)?;
+    if note.exists() {
+        context.screen.warning(
+            "an earlier cutover to this place was interrupted when it had closed the old server, or was about to; this one begins anew, and finishes it",
+        );
+    }
+    let kept = super::kept_beside(site)?;
+    rounds::run(args, &kept, context)?;
+    let mut staged = staged::rehearse(args, site, &kept, context)?;
+    announce(cutover, &staged, context);
+    let mut lease = Lease { args, cutover, site, kept: &kept, is_open: !note.exists(), note: &note, context };
+    for attempt in 1.. {
+        match lease.hold(&mut connector, &mut staged) {
+            Ended::Moved { summary, outage, words } => {
+                return moved(&summary, outage, &words, args, cutover, &kept, context);
+            }
+            Ended::Again(error) if attempt == MOST_LEASES || !connector.tries_again(&error, true) => {
+                return Err(anyhow::Error::from(Failure::from(error)).context(lease.stand()));
+            }
+            Ended::Again(_) => {}
+            Ended::Failed(error) => return Err(error),
+        }
+    }
+    Ok(ExitCode::Complete)
+}
+
+/// Finds out before anything is transferred whether this peer can do it.
+fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
+    let client = connector.connect().map_err(Failure::from)?;
+    let can = client.greeting().abilities.cutover;
+    // It was only asked what it can do.
+    let _ = client.quit();
+    if !can {
+        usage!(
+            "{} serves no site whose server could be closed: it serves an archive, or is an older ctdl-dump; pull without --cutover",
+            args.peer
+        );
+    }
+    Ok(())
+}
+
+/// Says what is going to happen, before it does.
+fn announce(cutover: &Cutover, staged: &Staged, context: &Context) {
+    let took = &staged.took;
+    let snapshot = COMES_TO_REST + took.snapshot;
+    let all = snapshot + took.difference + took.building;
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    context.screen.clear();
+    context.screen.say(format_args!(
+        "expected outage: about {} ({} until the old server is at rest and its snapshot taken, {} for the last difference, {} to build and compare the new site)",
+        seconds(all),
+        seconds(snapshot),
+        seconds(took.difference),
+        seconds(took.building)
+    ));
+    let wait = cutover.wait.as_secs();
+    context.screen.say(format_args!(
+        "now the old server refuses new logins and mail; its users have {wait} s to leave, which come on top of that"
+    ));
+}
+
+/// All is done.
+fn moved(
+    moved: &Summary,
+    outage: Duration,
+    words: &str,
+    args: &Pull,
+    cutover: &Cutover,
+    kept: &Path,
+    context: &Context,
+) -> Result<ExitCode> {
+    let (screen, seconds) = (&context.screen, outage.as_secs_f64());
+    screen.summary(moved);
+    screen.say(format_args!("the old server says: {words}"));
+    screen.say(format_args!("nobody could log in for {seconds:.1} s so far: start the new server now"));
+    if !cutover.stop_old {
+        screen.say(
+            "the old server refuses logins, but still fetches mail and sends its queue by itself: stop it before you start the new one",
+        );
+    }
+    screen.say(format_args!("{} is not needed any more; it holds every password of the site", kept.display()));
+    if args.json {
+        let mut line = json::summary(moved);
+        line["outage_seconds"] = seconds.into();
+        let mut output = context.data()?;
+        output.line(line)?;
+        output.flush().context("standard output")?;
+    }
+    Ok(summary::report_left_out(moved, screen))
+}

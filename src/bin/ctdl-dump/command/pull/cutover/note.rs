@@ -1,0 +1,92 @@
+//! The note of a cutover: what stands where, and what to type, if the program ends between the last two steps.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::partial::beside;
+use crate::peer::Peer;
+use crate::place::parent_of;
+
+/// What follows the name of a site in the name of the note.
+const NOTE: &str = ".ctdl-dump-cutover.txt";
+
+/// A file of text beside the new site. It is there from before the old server is closed until the new site is in place.
+pub struct Note {
+    path: PathBuf,
+    site: PathBuf,
+}
+
+impl Note {
+    /// The note beside this site, which need not be there.
+    pub fn beside(site: &Path) -> Result<Self> {
+        let site = std::path::absolute(site).context("the site")?;
+        Ok(Note { path: beside(&site, NOTE), site })
+    }
+
+    /// Whether it is there.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Writes it, so that it is found after a power cut.
+    pub fn write(&self, peer: &Peer) -> Result<()> {
+        let what = || format!("{} can't be written", self.path.display());
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&self.path).with_context(what)?;
+        let text = format!(
+            "ctdl-dump pull --cutover has closed the old server, or was about to, and was about to put the new site in place.\n\
+             If this file is here and no ctdl-dump is at work, it was interrupted then. {}.\n",
+            self.text_unsure(peer)
+        );
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)?;
+        File::open(parent_of(&self.path)).and_then(|directory| directory.sync_all()).with_context(what)
+    }
+
+    /// Removes it, if it is there.
+    pub fn remove(&self) -> Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{} can't be removed", self.path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How things stand when nobody can know whether the old server is closed.
+    pub fn text_unsure(&self, peer: &Peer) -> String {
+        format!(
+            "The old server ({peer}) may refuse all logins, or take them again; nothing was changed in {}. Run the same command again: it finds out, and finishes it. Or stay with the old server, and there: {}",
+            self.site.display(),
+            way_back(peer)
+        )
+    }
+
+    /// How things stand when the old server is closed, and the new site is not in place.
+    pub fn text_closed(&self, peer: &Peer) -> String {
+        format!(
+            "the old server ({peer}) refuses all logins for good, and the new site could not be put in place in {}; nothing is lost, mail that is refused comes again. Mend this and run the same command again. Or go back to the old server, and there: {}",
+            self.site.display(),
+            way_back(peer)
+        )
+    }
+
+    /// How things stand when the lease has ended too early.
+    pub fn text_open(&self, peer: &Peer) -> String {
+        format!(
+            "the old server ({peer}) takes logins again, or will as soon as it notices that nobody speaks to it; nothing was changed in {}; run the same command again",
+            self.site.display()
+        )
+    }
+}
+
+/// What lets users in again on the old machine.
+fn way_back(peer: &Peer) -> String {
+    match peer {
+        Peer::Ssh { path: Some(path), .. } => format!("ctdl-dump reopen --site {path}"),
+        _ => "ctdl-dump reopen --site DIR, with the directory of the old site".into(),
+    }
+}

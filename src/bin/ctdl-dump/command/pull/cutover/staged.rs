@@ -1,0 +1,111 @@
+//! The new site of a cutover, built beside its place from the archive of the rounds and what has changed since.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use ctdl_dump::archive::{Options, RandomReader, Writer};
+use ctdl_dump::codec::Digest;
+use ctdl_dump::endpoint::Failure;
+use ctdl_dump::monitor::Monitor;
+use ctdl_dump::transfer::copy;
+use ctdl_dump::transfer::pull::{Merged, Missing, Plan};
+use ctdl_dump::wire::{Connector, Info, Steady};
+
+use crate::args::Pull;
+use crate::building::{self, Built};
+use crate::command::Context;
+use crate::peer::PeerConnector;
+use crate::place::parent_of;
+use crate::screen;
+
+/// A new site that waits to be put in place.
+pub struct Staged {
+    /// None while it is being built anew.
+    pub built: Option<Built>,
+    /// The site digest of what it was made of.
+    pub digest: Digest,
+    /// What it took.
+    pub took: Took,
+}
+
+/// How long the steps to a new site took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    pub snapshot: Duration,
+    pub difference: Duration,
+    pub building: Duration,
+}
+
+/// What of a snapshot is not in the archive of the rounds, and is here by now.
+pub struct Arrived {
+    have: RandomReader,
+    plan: Plan,
+    info: Info,
+    difference: RandomReader,
+}
+
+/// Does all once as it will be done when it counts, while the old server works.
+pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Result<Staged> {
+    context.screen.task("rehearsal");
+    let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
+    let mut steady = Steady::new(connector, None);
+    let mut took = Took::default();
+    let mut begun = Instant::now();
+    let mut lap = || std::mem::replace(&mut begun, Instant::now()).elapsed();
+    let info = steady.attempt(|client| client.info()).map_err(Failure::from)?;
+    took.snapshot = lap();
+    let (arrived, records) = fetch(&mut steady, info, kept, &context.screen, context)?;
+    let bytes = steady.bytes().0;
+    // All has come; how the peer takes the goodbye doesn't matter.
+    let _ = steady.quit();
+    took.difference = lap();
+    let (digest, built) = arrived.build(args, site, &context.screen, context)?;
+    took.building = lap();
+    context.screen.clear();
+    context.screen.say(format_args!(
+        "rehearsal: {records} records have changed, {} over the wire; the new site is built and compared in {:.1} s",
+        screen::bytes(bytes as f64),
+        took.building.as_secs_f64()
+    ));
+    Ok(Staged { built: Some(built), digest, took })
+}
+
+/// Gets what the archive of the rounds doesn't hold, and how many records that are.
+pub fn fetch<C: Connector>(
+    steady: &mut Steady<C>,
+    info: Info,
+    kept: &Path,
+    monitor: &dyn Monitor,
+    context: &Context,
+) -> Result<(Arrived, u64)> {
+    let have = File::open(kept).with_context(|| format!("{} can't be opened", kept.display()))?;
+    let have = RandomReader::open(have).map_err(Failure::from).with_context(|| kept.display().to_string())?;
+    let plan = Plan::make(steady, &have)?;
+    let file = tempfile::tempfile_in(parent_of(kept)).context("a scratch file beside the archive")?;
+    let options = Options { level: 1, threads: context.threads(None) };
+    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
+    let mut missing = Missing::new(steady, &plan, info.clone());
+    copy(&mut missing, &mut writer, monitor)?;
+    let records = missing.taken();
+    writer.into_output().into_inner().map_err(std::io::IntoInnerError::into_error).context("a scratch file")?;
+    let difference = RandomReader::open(file).map_err(Failure::from)?;
+    Ok((Arrived { have, plan, info, difference }, records))
+}
+
+impl Arrived {
+    /// Builds the site, and reads it back. Nothing is in place yet.
+    pub fn build(self, args: &Pull, site: &Path, monitor: &dyn Monitor, context: &Context) -> Result<(Digest, Built)> {
+        let Arrived { have, plan, info, difference } = self;
+        let digest = info.total.digest;
+        let source = format!("cutover from {}", args.peer);
+        let target = building::open_target(site, args.replace, context)?;
+        let mut merged = Merged::of(&have, plan, info, difference.stream());
+        monitor.task("build the new site");
+        let building = building::Plan { source: &source, scratch: None, reads_back: true };
+        let built = building::build(&mut merged, target, &building, monitor, context)?;
+        Ok((digest, built))
+    }
+}
