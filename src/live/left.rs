@@ -1,7 +1,7 @@
 //! Servers that were left closed: at the end of a cutover the old one goes on refusing sessions, also after a restart.
 //!
 //! What there is to undo is written in a record as for a lease, but with `.left` at the end of its name: nobody undoes it by himself, only
-//! [`reopen`]. As long as it is there a copy of the site has the site's own limit of sessions, not ours. It is forgotten once somebody has
+//! [`reopen`]. A process keeps the door meanwhile (`guardian::door`): the limit alone lets one in who comes when nobody is on. As long as the record is there a copy of the site has the site's own limit of sessions, not ours. It is forgotten once somebody has
 //! given the server another limit.
 
 use std::fs;
@@ -60,7 +60,7 @@ pub fn tell_of_left(state_dir: &Path, monitor: &dyn Monitor) {
 
 fn tell(path: &Path, monitor: &dyn Monitor) -> Result<(), LiveError> {
     let Some(file) = RecordFile::read_left(path)? else { return Ok(()) };
-    let limit = limit_of(&file.record);
+    let (limit, is_kept) = (limit_of(&file.record), is_kept(&file));
     let Some(Left { site, repair, .. }) = Left::of(file) else { return Ok(()) };
     let place = site.display();
     match limit {
@@ -68,6 +68,10 @@ fn tell(path: &Path, monitor: &dyn Monitor) -> Result<(), LiveError> {
             monitor.warning(&format!("{place}: its server had been left closed for good, and takes sessions again"));
             fs::remove_file(path).map_err(|error| LiveError::io("remove", path, error))?;
         }
+        Ok(_) if !is_kept => monitor.warning(&format!(
+            "{place}: its server was left closed, because the site was taken over by another machine, but the process that kept its door is gone, and it lets in one session at a time: stop it; or {}",
+            way_back(&site, &repair)
+        )),
         Ok(_) => monitor.warning(&format!(
             "{place}: its server refuses all sessions, because the site was taken over by another machine; {}",
             way_back(&site, &repair)
@@ -78,6 +82,12 @@ fn tell(path: &Path, monitor: &dyn Monitor) -> Result<(), LiveError> {
         )),
     }
     Ok(())
+}
+
+/// Whether somebody keeps the door. Our own lock is given up for the look.
+fn is_kept(file: &RecordFile) -> bool {
+    file.unlock();
+    RecordFile::is_kept(&file.path)
 }
 
 fn limit_of(record: &Record) -> Result<Option<Vec<u8>>, LiveError> {

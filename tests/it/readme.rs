@@ -4,9 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+use crate::live::stand_in::Citadel;
+use crate::snapshot::StandIn;
 use crate::support::{project, unpack_site};
 
 /// A command of a `console` block, and the lines below it.
@@ -36,6 +39,27 @@ struct Machine {
     folder: TempDir,
 }
 
+/// The server of the site in /usr/local/citadel while it runs.
+struct Running {
+    _citadel: Citadel,
+    _holder: Arc<Mutex<Option<StandIn>>>,
+}
+
+impl Running {
+    fn start(site: &Path) -> Running {
+        let holder = Arc::new(Mutex::new(Some(StandIn::start(site))));
+        let admin_socket = site.join("citadel-admin.socket");
+        // What its tables say.
+        let citadel = Citadel::start(&admin_socket, Some("0"));
+        let held = Arc::clone(&holder);
+        citadel.state().on_down = Some(Box::new(move || {
+            fs::remove_file(admin_socket).unwrap();
+            drop(held.lock().unwrap().take());
+        }));
+        Running { _citadel: citadel, _holder: holder }
+    }
+}
+
 impl Machine {
     fn new() -> Machine {
         let folder = TempDir::with_prefix("ctdl-dump-readme-").unwrap();
@@ -59,6 +83,8 @@ impl Machine {
     /// Runs a command as if the folder were the root, and gives its exit code and all that it says.
     fn run(&self, command: &str, last_code: i32) -> (i32, String) {
         let root = self.folder.path();
+        let moves = command.contains(" --cutover");
+        let _server = moves.then(|| Running::start(&root.join("usr/local/citadel")));
         let command = ["/usr/local/citadel", "/srv/citadel"]
             .iter()
             .fold(command.to_owned(), |command, path| command.replace(path, &format!("{}{path}", root.display())));
@@ -66,7 +92,12 @@ impl Machine {
             .into_iter()
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))
             .collect();
-        let output = Command::new("bash")
+        let mut bash = Command::new("bash");
+        if moves {
+            // The old machine remembers that its server was left closed, and the new one is another.
+            bash.env("CTDL_DUMP_STATE", root.join("state-of-old"));
+        }
+        let output = bash
             .arg("-c")
             .arg(format!("set -o pipefail; exec 2>&1; (exit {last_code}); {command}"))
             .current_dir(root.join("home"))

@@ -10,7 +10,7 @@ use crate::live::record::{Change, Original, Record};
 use crate::live::undo::{self, LIMIT, OURS, Outcome, owner_of};
 
 /// A session that does nothing for `c_sleeping` seconds (900 by default) is ended by the server.
-const STIR_EVERY: Duration = Duration::from_secs(30);
+pub(super) const STIR_EVERY: Duration = Duration::from_secs(30);
 /// How long a server that has gone is waited for at most: one that is told to start anew needs about two seconds.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
 
@@ -95,12 +95,12 @@ impl Hold {
         }
     }
 
-    /// Leaves everything as it is.
-    pub(super) fn leave(self) -> (bool, Outcome) {
-        if let Hold::Setting(setting) = self {
-            setting.admin.quit();
+    /// The session at the server, if there is one.
+    pub(super) fn into_admin(self) -> Option<Admin> {
+        match self {
+            Hold::Setting(setting) => Some(setting.admin),
+            Hold::Process { .. } => None,
         }
-        (true, Outcome::Nothing("all is left as it is".into()))
     }
 
     /// Undoes the change, if it was made; and whether it was still the same server.

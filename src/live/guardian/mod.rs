@@ -15,9 +15,12 @@
 //!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
 //!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
 //!
+//! `left` is the last word, too, but not the end: it keeps the [door](door) of a server that is left closed.
+//!
 //! When its standard input ends, the worker is dead, and all is undone. It has its own session, so that Ctrl-C and a terminal that
 //! closes end only the worker. `SIGTERM` makes it undo everything at once.
 
+mod door;
 mod hold;
 
 use std::io::{Read, Write};
@@ -72,20 +75,17 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     worker.say(&format!("ready {}", hold.session()));
     let end = guard(&mut hold, &mut worker, &file.record, monitor);
     let record = file.record.clone();
-    let undone = match end {
-        End::Left => Ok(hold.leave()),
-        _ => hold.undo(&record),
-    };
-    let is_left = matches!(end, End::Left);
-    let undone = undone.and_then(|undone| if is_left { file.leave() } else { file.remove() }.map(|()| undone));
+    if let End::Left = end {
+        return leave(hold, file, worker, monitor);
+    }
+    let undone = hold.undo(&record).and_then(|undone| file.remove().map(|()| undone));
     let (word, rest) = match (end, undone) {
         (_, Err(error)) => ("kept", error.to_string()),
         (End::Failed(error), _) => ("failed", error.to_string()),
         (End::ServerGone, Ok((_, outcome))) | (_, Ok((false, outcome))) => ("restarted", words(outcome)),
         (End::Expired, Ok((true, outcome))) => ("expired", words(outcome)),
         (End::Signal, Ok((true, outcome))) => ("stopped", words(outcome)),
-        (End::Left, Ok((true, outcome))) => ("left", words(outcome)),
-        (End::Told | End::WorkerDied, Ok((true, outcome))) => ("released", words(outcome)),
+        (End::Told | End::Left | End::WorkerDied, Ok((true, outcome))) => ("released", words(outcome)),
     };
     worker.say(&format!("{word} {rest}"));
     if !worker.is_there {
@@ -93,6 +93,25 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
         let what =
             if word == "kept" { LiveError::Kept { reason: rest, repair: record.repair() }.to_string() } else { rest };
         monitor.warning(&format!("{place}: the command that held the server was killed; {what}"));
+    }
+    Ok(())
+}
+
+/// Leaves the server closed, and keeps its door. Nothing was written down if that fails, so the next command undoes it.
+fn leave<I, O: Write>(
+    hold: Hold,
+    file: RecordFile,
+    mut worker: Worker<I, O>,
+    monitor: &dyn Monitor,
+) -> Result<(), LiveError> {
+    let leased = file.path.clone();
+    match file.leave() {
+        Ok(left) => {
+            worker.say("left");
+            drop(worker);
+            door::keep(&left, &leased, hold.into_admin(), monitor);
+        }
+        Err(error) => worker.say(&format!("kept {error}")),
     }
     Ok(())
 }

@@ -113,6 +113,8 @@ impl Guard {
             _ => None,
         };
         match ending {
+            // It keeps the door from now on, for as long as that is to be closed.
+            Some(Ending::Left) => Ending::Left,
             Some(ending) => {
                 // It has said its last word, and has nothing to do any more.
                 let _ = self.child.wait();

@@ -106,13 +106,28 @@ impl RecordFile {
     }
 
     /// Makes it the record of a server that is left closed. One that is left once more has ours for its own limit: what is known of it stays.
-    pub(in crate::live) fn leave(self) -> Result<(), LiveError> {
-        let left = Self::left_path(&self.path);
-        if self.record.holds_our_limit() && left.exists() {
-            return self.remove();
+    pub(in crate::live) fn leave(mut self) -> Result<Self, LiveError> {
+        let path = Self::left_path(&self.path);
+        if self.record.holds_our_limit()
+            && let Some(left) = Self::read_left(&path)?
+        {
+            self.remove()?;
+            return Ok(left);
         }
-        fs::rename(&self.path, &left).map_err(|error| LiveError::io("rename", &self.path, error))?;
-        sync_directory(self.path.parent().unwrap_or(Path::new("/")))
+        fs::rename(&self.path, &path).map_err(|error| LiveError::io("rename", &self.path, error))?;
+        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
+        self.path = path;
+        Ok(self)
+    }
+
+    /// Gives the lock up.
+    pub(in crate::live) fn unlock(&self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+
+    /// Whether somebody keeps the door of a server that was left closed.
+    pub(in crate::live) fn is_kept(path: &Path) -> bool {
+        matches!(take(path, FlockOperation::NonBlockingLockExclusive), Ok(Taken::Held(..)))
     }
 
     /// The record of a server that was left closed, if there is one under this name.
@@ -234,6 +249,6 @@ fn sync_directory(path: &Path) -> Result<(), LiveError> {
 impl Drop for RecordFile {
     fn drop(&mut self) {
         // Closing would do, unless a process that another thread starts in this instant holds a copy of the descriptor.
-        let _ = flock(&self.file, FlockOperation::Unlock);
+        self.unlock();
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use ctdl_dump::live::{Lease, LiveError, Original, Outcome, left_closed, reopen, tell_of_left, undo_leftovers};
 use ctdl_dump::monitor::{Collecting, Silent};
 
-use super::place::Place;
+use rustix::process::Signal;
+
+use super::place::{Place, kill, until, wait_for_end};
 use super::stand_in::Citadel;
 
 fn lease(place: &Place) -> Lease<'static> {
@@ -30,7 +32,10 @@ fn a_server_that_is_left_closed_stays_so_until_it_is_reopened() {
     assert!(closed.repair().contains("CONF PUTVAL|c_maxsessions|25"), "{}", closed.repair());
     drop(closed);
     assert!(undo_leftovers(&place.state_dir(), &Silent).is_empty(), "nothing is undone");
+    let holds_a_session = || !citadel.state().users.is_empty();
+    assert!(until(holds_a_session), "or else one could come in");
     citadel.start_again();
+    assert!(until(holds_a_session), "a process keeps the door");
     assert!(undo_leftovers(&place.state_dir(), &Silent).is_empty(), "nor after a restart");
     assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("1"), own()));
     let monitor = Collecting::default();
@@ -39,6 +44,7 @@ fn a_server_that_is_left_closed_stays_so_until_it_is_reopened() {
 
     assert!(matches!(reopen(&place.state_dir(), &place.site()).unwrap(), Outcome::Restored(_)));
     assert_eq!((citadel.limit().as_deref(), place.records().len()), (Some("25"), 0));
+    assert!(until(|| citadel.state().users.is_empty()), "nobody keeps the door");
     let error = reopen(&place.state_dir(), &place.site()).unwrap_err();
     assert!(matches!(error, LiveError::NotLeft { .. }), "{error}");
 }
@@ -79,4 +85,29 @@ fn a_server_that_does_not_run_is_not_reopened() {
     assert!(monitor.warnings()[0].contains("does not answer; when it runs"), "{:?}", monitor.warnings());
     assert!(matches!(reopen(&place.state_dir(), &place.site()).unwrap_err(), LiveError::NoServer { .. }));
     assert_eq!(original(&place), own(), "it is still known");
+}
+
+#[test]
+fn a_server_whose_door_nobody_keeps_any_more_is_told_of() {
+    let place = Place::new();
+    let _citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    let guardian = place.guardian();
+    kill(guardian, Signal::KILL);
+    wait_for_end(guardian);
+    let monitor = Collecting::default();
+    tell_of_left(&place.state_dir(), &monitor);
+    assert!(monitor.warnings()[0].contains("lets in one session at a time: stop it"), "{:?}", monitor.warnings());
+}
+
+#[test]
+fn a_door_keeper_does_not_count_as_a_user_who_is_waited_for() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    let (long, begun) = (Duration::from_secs(60), std::time::Instant::now());
+    let again = Lease::single_user(&place.server(None), long, long, &place.means(), &Silent).unwrap();
+    assert!(begun.elapsed() < long / 2, "{:?}", begun.elapsed());
+    again.release().unwrap();
+    assert!(until(|| !citadel.state().users.is_empty()), "it keeps the door again");
 }

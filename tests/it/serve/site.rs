@@ -62,8 +62,10 @@ impl Scene {
         }
     }
 
+    /// What is written down of the server: to be undone, or that it was left closed.
     fn records(&self) -> usize {
-        fs::read_dir(&self.state).unwrap().count()
+        let found = fs::read_dir(&self.state).unwrap().map(|entry| entry.unwrap().path());
+        found.filter(|path| path.extension().is_some_and(|end| end == "undo" || end == "left")).count()
     }
 }
 

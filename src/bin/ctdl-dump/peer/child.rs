@@ -15,6 +15,8 @@ use crate::screen::Screen;
 const LINES_TOLD: usize = 5;
 /// The longest line of it that is read in one piece.
 const MOST_LINE_BYTES: u64 = 1024;
+/// What a shell ends with when there is no such command.
+const NOT_FOUND: i32 = 127;
 /// How long a program may take to end after its output has ended.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -104,7 +106,13 @@ impl Running {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<&str> = last.iter().map(String::as_str).collect();
         let said = if said.is_empty() { "it said nothing".into() } else { said.join("; ") };
-        Some(format!("{} ended ({status}): {said}", self.name))
+        let advice = match status.code() {
+            Some(NOT_FOUND) => {
+                "; if ctdl-dump is not where the shell of the other machine looks for it, --remote-program says where it is"
+            }
+            _ => "",
+        };
+        Some(format!("{} ended ({status}): {said}{advice}", self.name))
     }
 
     fn finish_listening(&mut self) {
