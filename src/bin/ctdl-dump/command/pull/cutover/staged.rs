@@ -83,7 +83,7 @@ pub fn fetch<C: Connector>(
 ) -> Result<(Arrived, u64)> {
     let have = File::open(kept).with_context(|| format!("{} can't be opened", kept.display()))?;
     let have = RandomReader::open(have).map_err(Failure::from).with_context(|| kept.display().to_string())?;
-    let plan = Plan::make(steady, &have)?;
+    let plan = Plan::make(steady, &[&have])?;
     let file = tempfile::tempfile_in(parent_of(kept)).context("a scratch file beside the archive")?;
     let options = Options { level: 1, threads: context.threads(None) };
     let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
@@ -102,7 +102,7 @@ impl Arrived {
         let digest = info.total.digest;
         let source = format!("cutover from {}", args.peer);
         let target = building::open_target(site, args.replace, context)?;
-        let mut merged = Merged::of(&have, plan, info, difference.stream());
+        let mut merged = Merged::of(&[&have], plan, info, difference.stream());
         monitor.task("build the new site");
         let building = building::Plan { source: &source, scratch: None, reads_back: true };
         let built = building::build(&mut merged, target, &building, monitor, context)?;
