@@ -17,7 +17,7 @@ pub mod sort;
 mod source;
 
 pub use catalogue::{Block, Catalogue, CatalogueError, CatalogueOptions, CatalogueReader, forget_digests};
-pub use sink::{Expected, Misfits, Readback, SiteOwner, SiteSink, WriteSiteError, layout_at};
+pub use sink::{Expected, Misfits, SiteOwner, SiteSink, WriteSiteError, layout_at};
 pub use source::{
     OwnSetting, Parts, ReadOptions, ReadSiteError, Site, SiteSource, Watch, data_directory, freshness, snapshot_now,
 };

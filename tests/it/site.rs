@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use ctdl_dump::endpoint::{Class, Source as _};
+use ctdl_dump::endpoint::{Class, Sink as _, Source as _};
 use ctdl_dump::monitor::{Collecting, Silent};
 use ctdl_dump::record::{Body, Kind};
-use ctdl_dump::site::{OwnSetting, Parts, ReadOptions, Readback, Site, SiteOwner, SiteSink};
+use ctdl_dump::site::{Expected, OwnSetting, Parts, ReadOptions, Site, SiteOwner, SiteSink};
 use ctdl_dump::transfer::{Comparison, copy};
 
 use crate::support::{listing, unpack_site};
@@ -51,8 +51,9 @@ fn a_site_written_from_its_records_is_the_same_site() {
         assert!(notices.iter().any(|notice| notice.contains("never run both")));
 
         let new_site = Site::open(new.path()).unwrap();
-        let mut readback = Readback::new(new.path().to_owned(), expected);
-        let again = copy(&mut new_site.source(options(scratch.path()), &Silent), &mut readback, &Silent).unwrap();
+        expected.read_back(new.path(), &Silent).unwrap();
+        let mut read = new_site.source(options(scratch.path()), &Silent);
+        let again = copy(&mut read, &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
         assert_eq!(again.site_digest, summary.site_digest, "{name}");
 
         let mut first = old_site.source(options(scratch.path()), &Silent);
@@ -71,6 +72,78 @@ fn a_site_written_from_its_records_is_the_same_site() {
             }
         }
     }
+}
+
+/// A new site of all records of one.
+fn written(site: &Path) -> (tempfile::TempDir, Expected) {
+    let (new, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let opened = Site::open(site).unwrap();
+    let (owner, layout) = (SiteOwner::of_process(), ctdl_dump::record::Layout::LP64_LITTLE);
+    let mut sink = SiteSink::create(new.path(), scratch.path().to_owned(), owner, layout).unwrap();
+    copy(&mut opened.source(options(scratch.path()), &Silent), &mut sink, &Silent).unwrap();
+    (new, sink.into_expected().0)
+}
+
+#[test]
+fn the_read_back_finds_whatever_is_not_as_it_was_written() {
+    let site = unpack_site("small");
+    let (new, expected) = written(site.path());
+    let mut files = ctdl_dump::site::inventory::take(new.path()).unwrap().entries.into_iter();
+    let file = files.find(|entry| matches!(entry.what, ctdl_dump::site::inventory::What::File { bytes: 9.. })).unwrap();
+    let file = new.path().join(std::str::from_utf8(&file.path).unwrap());
+    expected.read_back(new.path(), &Silent).unwrap();
+
+    // Bytes of keys and values: of the pages of the leaves and of long values, behind their headers.
+    for table in ["data/cdb.00", "data/cdb.02", "data/cdb.08", "data/cdb.09"].map(|table| new.path().join(table)) {
+        let whole = std::fs::read(&table).unwrap();
+        let is_content =
+            |at: &usize| matches!(whole[at / 4096 * 4096 + 25], 5 | 7) && at % 4096 >= 26 && whole[*at] != 0;
+        let content: Vec<usize> = (4096..whole.len()).filter(is_content).collect();
+        for at in content.iter().step_by(content.len() / 12 + 1) {
+            let mut changed = whole.clone();
+            changed[*at] ^= 0x20;
+            std::fs::write(&table, &changed).unwrap();
+            let found = expected.read_back(new.path(), &Silent);
+            assert!(found.is_err(), "{} byte {at}", table.display());
+        }
+        std::fs::write(&table, &whole).unwrap();
+    }
+    expected.read_back(new.path(), &Silent).unwrap();
+
+    let content = std::fs::read(&file).unwrap();
+    let times = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let restore = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(times).unwrap();
+    };
+    restore(&[b"x", &content[1..]].concat());
+    let error = expected.read_back(new.path(), &Silent).unwrap_err().to_string();
+    assert!(error.contains("among the file records from"), "{error}");
+    restore(&content);
+    expected.read_back(new.path(), &Silent).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    expected.read_back(new.path(), &Silent).unwrap_err();
+}
+
+#[test]
+fn an_import_that_breaks_off_leaves_no_thread_that_writes() {
+    let site = unpack_site("small");
+    let (new, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let opened = Site::open(site.path()).unwrap();
+    let (owner, layout) = (SiteOwner::of_process(), ctdl_dump::record::Layout::LP64_LITTLE);
+    let mut sink = SiteSink::create(new.path(), scratch.path().to_owned(), owner, layout).unwrap();
+    let mut source = opened.source(options(scratch.path()), &Silent);
+    sink.begin(source.site()).unwrap();
+    while let Some(header) = source.next().unwrap() {
+        sink.record(&header).unwrap();
+        if header.kind == Kind::Message {
+            break;
+        }
+        sink.end_record(&source.digest()).unwrap();
+    }
+    drop(sink);
+    std::fs::remove_dir_all(new.path()).unwrap();
+    assert!(!new.path().exists());
 }
 
 #[test]

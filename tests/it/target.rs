@@ -8,8 +8,8 @@ use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Silent;
 use ctdl_dump::record::{Body, End, Header, Kind, Layout, SiteInfo};
-use ctdl_dump::site::{ReadOptions, Readback, Site, SiteOwner, SiteSink, WriteSiteError, layout, layout_at};
-use ctdl_dump::transfer::{Comparison, Summary, copy};
+use ctdl_dump::site::{ReadOptions, Site, SiteOwner, SiteSink, WriteSiteError, layout, layout_at};
+use ctdl_dump::transfer::{Comparison, Discard, Summary, copy};
 use tempfile::TempDir;
 
 use crate::support::unpack_site;
@@ -28,8 +28,9 @@ fn written(site: &Site, target: Layout) -> (TempDir, Summary, Vec<String>) {
     let again = Site::open(new.path()).unwrap();
     assert_eq!(again.info().layout, target);
     assert_eq!(layout_at(new.path()).unwrap(), Some(target));
-    let mut readback = Readback::new(new.path().to_owned(), expected);
-    copy(&mut again.source(options(), &Silent), &mut readback, &Silent).unwrap();
+    expected.read_back(new.path(), &Silent).unwrap();
+    let read = copy(&mut again.source(options(), &Silent), &mut Discard, &Silent).unwrap();
+    assert_eq!(read.site_digest, summary.site_digest);
     (new, summary, notices)
 }
 

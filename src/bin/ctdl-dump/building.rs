@@ -1,14 +1,14 @@
 //! A site that is made of a stream of records: built beside its place, read back, and put there in one step.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
 use ctdl_dump::record::Layout;
 use ctdl_dump::site::install::{self, Ready, Staging, Target, TargetOptions};
-use ctdl_dump::site::{Expected, Readback, Site, SiteOwner, SiteSink, accounts, freshness, layout_at};
+use ctdl_dump::site::{SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
@@ -65,12 +65,13 @@ pub fn build(
     let layout = layout_of(target.path(), context);
     let staging = target.stage(plan.source).map_err(Failure::from)?;
     let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
-    let mut sink = SiteSink::create(staging.path(), scratch.clone(), owner, layout).map_err(Failure::from)?;
+    let mut sink = SiteSink::create(staging.path(), scratch, owner, layout).map_err(Failure::from)?;
     let summary = copy(source, &mut sink, monitor)?;
     let (expected, notices) = sink.into_expected();
     staging.begin_sync();
     if plan.reads_back {
-        read_back(staging.path(), scratch, expected, monitor)?;
+        monitor.task("read back");
+        expected.read_back(staging.path(), monitor)?;
     }
     Ok(Built { staging, summary, notices, told, is_read_back: plan.reads_back })
 }
@@ -111,14 +112,6 @@ impl ReadySite {
         notes.chain(&self.notices).for_each(|note| context.screen.say(note));
         Ok(self.summary)
     }
-}
-
-fn read_back(staging: &Path, scratch: PathBuf, expected: Expected, monitor: &dyn Monitor) -> Result<()> {
-    monitor.task("read back");
-    let written = Site::open(staging).map_err(Failure::from).context("what was written")?;
-    let mut source = written.source(place::read_options(scratch), monitor);
-    copy(&mut source, &mut Readback::new(staging.to_owned(), expected), monitor)?;
-    Ok(())
 }
 
 /// The layout of the server that the site is for: of the one that has been there, else of the machines of our days.

@@ -1,5 +1,7 @@
 //! What must be different on the new machine, and what a person must know of the site: one pass over each header.
 
+use std::borrow::Cow;
+
 use crate::record::{Body, Fields, Header, Kind, Layout, Owner, SiteInfo, Value, printable};
 use crate::site::accounts;
 
@@ -66,10 +68,6 @@ impl Adapter {
         self.is_same_layout
     }
 
-    pub fn ids(&self) -> Option<(u32, u32)> {
-        self.owner.ids()
-    }
-
     pub fn begin(&mut self, site: &SiteInfo) {
         self.is_same_layout = site.layout == self.target;
         if !self.is_same_layout {
@@ -86,22 +84,23 @@ impl Adapter {
         }
     }
 
-    /// The header as it is to be written, and whether it is another than the one that came.
-    pub fn adapt(&mut self, header: &Header) -> (Header, bool) {
-        let mut adapted = header.clone();
+    /// The header as it is to be written; owned if it is another than the one that came.
+    pub fn adapt<'h>(&mut self, header: &'h Header) -> Cow<'h, Header> {
         if !self.is_same_layout && header.residue.is_some() {
             self.residues += 1;
         }
+        if !matches!(header.kind, Kind::Config | Kind::File | Kind::Log) {
+            return Cow::Borrowed(header);
+        }
+        let mut adapted = header.clone();
         match header.kind {
             Kind::Config => self.setting(&mut adapted),
-            Kind::File | Kind::Log => self.owners(&mut adapted.fields),
-            _ => {}
+            _ => self.owners(&mut adapted.fields),
         }
         if header.kind == Kind::File && header.fields.bytes("type") == Some(b"file") {
             self.drop_set_id(&mut adapted);
         }
-        let is_changed = adapted.fields != header.fields || adapted.body != header.body;
-        (adapted, is_changed)
+        if adapted == *header { Cow::Borrowed(header) } else { Cow::Owned(adapted) }
     }
 
     /// The uid and gid that an owner of another machine has here.

@@ -63,6 +63,24 @@ pub enum WriteSiteError {
         /// The number.
         table: i64,
     },
+    /// A value had fewer bytes than were announced.
+    #[error("a value ended {missing} bytes before the {announced} that were announced; this is a bug in ctdl-dump")]
+    ShortValue {
+        /// Bytes that were announced.
+        announced: u32,
+        /// Bytes that never came.
+        missing: u32,
+    },
+    /// What a record became in its table would not be read as that record again.
+    #[error(
+        "{kind} record {key} would be another one when it is read again; this is a bug in ctdl-dump, please report it with the record's name"
+    )]
+    Altered {
+        /// Kind of the record.
+        kind: Kind,
+        /// Its key.
+        key: String,
+    },
     /// What was written is not what was to be written.
     #[error("what was read back from {path} is not what was written ({what}); check the disk and its space, and import again", path = path.display())]
     Readback {

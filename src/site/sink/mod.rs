@@ -1,26 +1,32 @@
 //! A staging directory as a sink of records: what will be the site once `site::install` puts it in place (`format-spec/site.md`).
 //!
 //! Tables are written anew, in the layout of the target's server; files, directories and links get their modes, owners and times.
-//! What must be different on this machine (owners above all) is changed in the record before it is written, and the digests of the records
-//! as they were written are kept: `Readback` compares them with what a walk over the finished staging directory gives.
+//! What must be different on this machine (owners above all) is changed in the record before it is written. What was written is kept in a few
+//! bytes: `Expected::read_back` compares it with what the finished staging directory holds.
 
 mod adapt;
+mod agreement;
+mod builder;
 mod checklist;
 mod error;
 mod files;
 mod misfits;
+mod readback;
 mod tables;
+mod tally;
 mod target;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use adapt::SiteOwner;
-pub use checklist::{Expected, Readback};
 pub use error::WriteSiteError;
 pub use misfits::Misfits;
+pub use readback::Expected;
 pub use target::layout_at;
 
 use adapt::Adapter;
+use builder::{Plan, Tallies};
 use checklist::Checklist;
 use files::FileWriter;
 use tables::{TableSet, ValueStream};
@@ -28,7 +34,7 @@ use tables::{TableSet, ValueStream};
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink};
 use crate::record::{Body, End, Header, Kind, Layout, SiteInfo};
-use crate::site::layout::{self, FromBody, LayoutError, table};
+use crate::site::layout::{self, FromBody, LayoutError, MessageKey, table};
 
 /// Writes a site into a directory.
 pub struct SiteSink {
@@ -37,9 +43,10 @@ pub struct SiteSink {
     files: FileWriter,
     adapter: Adapter,
     checklist: Checklist,
+    tallies: Tallies,
     hasher: RecordHasher,
     current: Current,
-    /// The record as it is written, and whether it differs from the one that came.
+    /// The record as it is written, and whether it differs from the one that came; none for a message, which is complete when its bytes are.
     header: Option<(Header, bool)>,
     /// Records that don't fit the target's layout. From the first one on nothing is written any more; the rest is looked at to name them all.
     misfits: Misfits,
@@ -66,10 +73,16 @@ impl SiteSink {
         let files = FileWriter::create(root, owner.ids())?;
         Ok(SiteSink {
             target,
-            tables: TableSet::new(root.join("data"), scratch, target.order),
+            tables: TableSet::begin(Plan {
+                data: root.join("data"),
+                scratch,
+                owner: owner.ids(),
+                order: target.order,
+            })?,
             files,
             adapter: Adapter::new(owner, target),
             checklist: Checklist::default(),
+            tallies: Tallies::new(),
             hasher: RecordHasher::default(),
             current: Current::Nothing,
             header: None,
@@ -77,9 +90,9 @@ impl SiteSink {
         })
     }
 
-    /// What a walk over the finished directory must find, and what a person must know of the site.
+    /// What must be found in the finished directory, and what a person must know of the site.
     pub fn into_expected(self) -> (Expected, Vec<String>) {
-        (self.checklist.finish(), self.adapter.into_notices())
+        (Expected::new(self.tallies, self.checklist), self.adapter.into_notices())
     }
 
     fn begin_record(&mut self, header: &Header) -> Result<(), WriteSiteError> {
@@ -90,22 +103,21 @@ impl SiteSink {
             Kind::File | Kind::Log if self.misfits.count() > 0 => Current::Nothing,
             Kind::File if header.body.is_some() && header.fields.get("target").is_some() => Current::Link(Vec::new()),
             Kind::File | Kind::Log => {
+                self.tables.only(&[])?;
                 self.files.begin(header)?;
                 Current::File
             }
-            Kind::List => {
-                let number = header.key.first_number().unwrap_or_default();
-                self.numbers(table::LISTS, layout::list_key(number, target)?, length)?
-            }
+            Kind::List => self.list(header, header.key.first_number().unwrap_or_default(), length)?,
             Kind::Fulltext => {
                 let pair = layout::encode_pair(header, &[], target, true)?;
+                let token = header.key.first_number().unwrap_or_default();
+                agreement::of_number(header, token, layout::parse_fulltext_key(target, &pair.key))?;
                 self.numbers(pair.table, pair.key, length)?
             }
             Kind::Room => {
-                let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
-                self.tables.put(&pair)?;
+                self.pair(header, &[])?;
                 match (&header.body, header.fields.int("number")) {
-                    (Some(_), Some(number)) => self.numbers(table::LISTS, layout::list_key(number, target)?, length)?,
+                    (Some(_), Some(number)) => self.list(header, number, length)?,
                     (Some(_), None) => return Err(WriteSiteError::ListWithoutRoom { key: header.key.to_string() }),
                     (None, _) => Current::Nothing,
                 }
@@ -113,12 +125,11 @@ impl SiteSink {
             Kind::Message => self.begin_message(header)?,
             Kind::Table => {
                 let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
-                Current::Values(vec![self.tables.begin(pair.table, pair.key, length)?])
+                Current::Values(vec![ValueStream::new(pair.table, pair.key, length)?])
             }
             _ if header.body.is_some() => Current::Collect(Vec::new()),
             _ => {
-                let pair = layout::encode_pair(header, &[], target, self.adapter.is_same_layout())?;
-                self.tables.put(&pair)?;
+                self.pair(header, &[])?;
                 Current::Nothing
             }
         };
@@ -128,16 +139,31 @@ impl SiteSink {
         Ok(())
     }
 
+    /// Writes a record that is one pair.
+    fn pair(&mut self, header: &Header, body: &[u8]) -> Result<(), WriteSiteError> {
+        let pair = layout::encode_pair(header, body, self.target, self.adapter.is_same_layout())?;
+        agreement::of_pair(header, body, &pair, self.target)?;
+        self.tables.put(&pair)
+    }
+
+    /// Begins the message list of the room with this number.
+    fn list(&mut self, header: &Header, room: i64, body_bytes: u64) -> Result<Current, WriteSiteError> {
+        let key = layout::list_key(room, self.target)?;
+        agreement::of_number(header, room, layout::parse_list_key(self.target, &key))?;
+        self.numbers(table::LISTS, key, body_bytes)
+    }
+
     fn numbers(&mut self, table: u8, key: Vec<u8>, body_bytes: u64) -> Result<Current, WriteSiteError> {
-        let target = self.target;
         // The schema has checked that the body is a list of whole numbers.
-        let length = layout::list_value_bytes(target, body_bytes).unwrap_or(0);
-        Ok(Current::Numbers(FromBody::new(target), self.tables.begin(table, key, length)?))
+        let length = layout::list_value_bytes(self.target, body_bytes).unwrap_or(0);
+        Ok(Current::Numbers(FromBody::new(self.target), ValueStream::new(table, key, length)?))
     }
 
     fn begin_message(&mut self, header: &Header) -> Result<Current, WriteSiteError> {
         let target = self.target;
+        self.tables.only(&[table::MESSAGES, table::BIG_BODIES])?;
         if let Some(pair) = layout::encode_metadata(header, target, self.adapter.is_same_layout())? {
+            agreement::of_metadata(header, &pair, target)?;
             self.tables.put(&pair)?;
         }
         let number = header.key.first_number().unwrap_or_default();
@@ -145,7 +171,12 @@ impl SiteSink {
         for (name, table_number) in [("entry", table::MESSAGES), ("big", table::BIG_BODIES)] {
             if let Some(length) = header.fields.int(name) {
                 let key = layout::message_key(number, target)?;
-                values.push(self.tables.begin(table_number, key, length.unsigned_abs())?);
+                let read = match layout::parse_message_key(target, &key) {
+                    Some(MessageKey::Entry(read)) => Some(read),
+                    _ => None,
+                };
+                agreement::of_number(header, number, read)?;
+                values.push(ValueStream::new(table_number, key, length.unsigned_abs())?);
             }
         }
         Ok(Current::Values(values))
@@ -196,30 +227,41 @@ impl SiteSink {
     }
 
     fn end(&mut self, digest: &Digest) -> Result<(), WriteSiteError> {
-        let Some((mut header, mut is_changed)) = self.header.take() else { return Ok(()) };
-        match std::mem::replace(&mut self.current, Current::Nothing) {
-            Current::Nothing => {}
-            Current::Collect(body) => {
-                let pair = layout::encode_pair(&header, &body, self.target, self.adapter.is_same_layout())?;
-                self.tables.put(&pair)?;
-            }
-            Current::Numbers(_, value) => self.tables.end(value)?,
-            Current::Values(values) => values.into_iter().try_for_each(|value| self.tables.end(value))?,
-            Current::File => self.files.end()?,
-            Current::Link(content) => {
-                if !self.files.leads_to(&header, &content) {
-                    self.adapter.link_to_file(&mut header);
-                    self.hasher.begin(&header);
-                    if matches!(header.body, Some(Body::Segments(_))) {
-                        self.hasher.body(&content);
-                    }
-                    is_changed = true;
-                }
-                self.files.begin(&header)?;
-                self.files.write(&content)?;
+        let header = self.header.take();
+        match (std::mem::replace(&mut self.current, Current::Nothing), header) {
+            (Current::Numbers(_, value), _) => self.tables.end(value),
+            (Current::Values(values), _) => values.into_iter().try_for_each(|value| self.tables.end(value)),
+            (Current::Collect(body), Some((header, _))) => self.pair(&header, &body),
+            (Current::File, Some((header, is_changed))) => {
                 self.files.end()?;
+                let digest = if is_changed { self.hasher.digest() } else { *digest };
+                self.checklist.record(header.kind, &header.key, &digest);
+                Ok(())
             }
+            (Current::Link(content), Some((header, is_changed))) => self.link(header, is_changed, &content, digest),
+            _ => Ok(()),
         }
+    }
+
+    /// Makes a link that leaves the site, or the file that it led to.
+    fn link(
+        &mut self,
+        mut header: Header,
+        mut is_changed: bool,
+        content: &[u8],
+        digest: &Digest,
+    ) -> Result<(), WriteSiteError> {
+        if !self.files.leads_to(&header, content) {
+            self.adapter.link_to_file(&mut header);
+            self.hasher.begin(&header);
+            if matches!(header.body, Some(Body::Segments(_))) {
+                self.hasher.body(content);
+            }
+            is_changed = true;
+        }
+        self.files.begin(&header)?;
+        self.files.write(content)?;
+        self.files.end()?;
         let digest = if is_changed { self.hasher.digest() } else { *digest };
         self.checklist.record(header.kind, &header.key, &digest);
         Ok(())
@@ -236,12 +278,15 @@ impl Sink for SiteSink {
         if matches!(header.body, Some(Body::Folded(_))) {
             return Err(WriteSiteError::Folded { kind: header.kind, key: header.key.to_string() }.into());
         }
-        let (header, is_changed) = self.adapter.adapt(header);
+        let header = self.adapter.adapt(header);
+        let is_changed = matches!(header, Cow::Owned(_));
         if is_changed {
             self.hasher.begin(&header);
         }
         let begun = self.begin_record(&header);
-        self.header = Some((header, is_changed));
+        if header.kind != Kind::Message {
+            self.header = Some((header.into_owned(), is_changed));
+        }
         Ok(self.keep_misfit(begun)?)
     }
 
@@ -263,7 +308,7 @@ impl Sink for SiteSink {
             let misfits = std::mem::replace(&mut self.misfits, Misfits::new(self.target));
             return Err(WriteSiteError::Misfits(misfits).into());
         }
-        self.tables.finish(self.adapter.ids())?;
+        self.tallies = self.tables.finish()?;
         Ok(self.files.finish()?)
     }
 }

@@ -1,134 +1,172 @@
-//! The tables of a site that is being written.
+//! The tables of a site that is being written: pairs on their way to the thread that writes them.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
 
 use super::WriteSiteError;
-use crate::record::ByteOrder;
-use crate::site::btree::{BigValue, DEFAULT_PAGE_SIZE, TableWriter};
-use crate::site::layout::{Pair, table};
+use super::builder::{Batch, Builder, Part, Plan, Tallies, WHOLE_BYTES};
+use crate::site::layout::Pair;
 
-/// A value up to so many bytes is put together in memory; a longer one goes to its pages as it comes.
-const MEMORY_BYTES: u64 = 64 << 10;
-/// Memory for the sort of the table of messages, and of every other table, in bytes.
-const MESSAGES_SORT_BYTES: usize = 48 << 20;
-const SORT_BYTES: usize = 3 << 20;
+/// A batch is sent when it has so many bytes, or so many parts.
+const BATCH_BYTES: usize = 256 << 10;
+const BATCH_PARTS: usize = 2048;
+/// Batches that wait to be written.
+const WAITING_BATCHES: usize = 2;
 
-/// All tables, made when their first pair comes.
+/// All tables.
 pub(super) struct TableSet {
-    data: PathBuf,
-    scratch: PathBuf,
-    order: ByteOrder,
-    writers: BTreeMap<u8, TableWriter>,
-    is_stopped: bool,
+    thread: Option<Writing>,
+    batch: Batch,
+    /// The tables that may still get pairs, if not all.
+    only: Option<&'static [u8]>,
+}
+
+/// The thread that writes.
+struct Writing {
+    batches: SyncSender<Batch>,
+    used: Receiver<Batch>,
+    thread: JoinHandle<Result<Option<Tallies>, WriteSiteError>>,
 }
 
 /// A value on its way into a table.
 pub(super) struct ValueStream {
     table: u8,
-    left: u64,
-    state: State,
-}
-
-enum State {
-    Memory { key: Vec<u8>, value: Vec<u8> },
-    Pages(BigValue),
-    Nowhere,
+    key: Vec<u8>,
+    length: u32,
+    left: u32,
+    is_begun: bool,
 }
 
 impl ValueStream {
+    /// A value of so many bytes. Nothing is written before its first byte comes, or its end.
+    pub fn new(table: u8, key: Vec<u8>, length: u64) -> Result<Self, WriteSiteError> {
+        let too_long = |_| WriteSiteError::ValueTooLong { limit: u32::MAX as usize };
+        let length = u32::try_from(length).map_err(too_long)?;
+        Ok(ValueStream { table, key, length, left: length, is_begun: false })
+    }
+
     /// How many bytes are still to come.
     pub fn left(&self) -> u64 {
-        self.left
+        u64::from(self.left)
     }
 }
 
 impl TableSet {
-    /// Tables in the directory `data`, with pages and numbers in that byte order.
-    pub fn new(data: PathBuf, scratch: PathBuf, order: ByteOrder) -> Self {
-        TableSet { data, scratch, order, writers: BTreeMap::new(), is_stopped: false }
+    /// Tables that are made as the plan says.
+    pub fn begin(plan: Plan) -> Result<Self, WriteSiteError> {
+        let data = plan.data.clone();
+        let (batches, receiver) = sync_channel(WAITING_BATCHES);
+        let (sender, used) = channel();
+        let thread = std::thread::Builder::new()
+            .name("tables".into())
+            .spawn(move || Builder::new(plan).run(&receiver, &sender))
+            .map_err(|source| WriteSiteError::Io { path: data, source })?;
+        Ok(TableSet { thread: Some(Writing { batches, used, thread }), batch: Batch::default(), only: None })
     }
 
     /// Writes nothing from now on: the tables will not be used.
     pub fn stop(&mut self) {
-        self.is_stopped = true;
-        self.writers.clear();
+        self.batch = Batch::default();
+        if let Some(Writing { batches, thread, .. }) = self.thread.take() {
+            drop(batches);
+            // What became of tables that nobody wants is of no interest.
+            let _ = thread.join();
+        }
     }
 
     /// Writes a pair.
     pub fn put(&mut self, pair: &Pair) -> Result<(), WriteSiteError> {
-        if self.is_stopped {
+        let Pair { table, key, value } = pair;
+        let (key_bytes, value_bytes) = (key.len(), value.len());
+        self.part(Part::Pair { table: *table, key_bytes, value_bytes }, [key, value])
+    }
+
+    /// Adds bytes to a value; not more than are left. What is begun here must be ended before another one begins.
+    pub fn write(&mut self, value: &mut ValueStream, bytes: &[u8]) -> Result<(), WriteSiteError> {
+        if bytes.is_empty() {
             return Ok(());
         }
-        Ok(self.writer(pair.table)?.put(&pair.key, &pair.value)?)
-    }
-
-    /// Begins a value of so many bytes.
-    pub fn begin(&mut self, table: u8, key: Vec<u8>, length: u64) -> Result<ValueStream, WriteSiteError> {
-        if self.is_stopped {
-            return Ok(ValueStream { table, left: length, state: State::Nowhere });
+        let is_first = !std::mem::replace(&mut value.is_begun, true);
+        value.left = value.left.saturating_sub(bytes.len() as u32);
+        let table = value.table;
+        if is_first && value.left == 0 {
+            let part = Part::Pair { table, key_bytes: value.key.len(), value_bytes: bytes.len() };
+            return self.part(part, [&value.key, bytes]);
         }
-        let writer = self.writer(table)?;
-        let state = if length <= MEMORY_BYTES {
-            State::Memory { key, value: Vec::with_capacity(length as usize) }
-        } else {
-            let length =
-                u32::try_from(length).map_err(|_| WriteSiteError::ValueTooLong { limit: u32::MAX as usize })?;
-            State::Pages(writer.put_big(&key, length)?)
-        };
-        Ok(ValueStream { table, left: length, state })
-    }
-
-    /// Adds bytes to a value; not more than are left.
-    pub fn write(&mut self, stream: &mut ValueStream, bytes: &[u8]) -> Result<(), WriteSiteError> {
-        stream.left = stream.left.saturating_sub(bytes.len() as u64);
-        match &mut stream.state {
-            State::Memory { value, .. } => value.extend_from_slice(bytes),
-            State::Pages(big) => big.write(self.writer(stream.table)?, bytes)?,
-            State::Nowhere => {}
+        if is_first {
+            let part = Part::Key { table, key_bytes: value.key.len(), value_bytes: value.length };
+            self.part(part, [&value.key, &[]])?;
         }
-        Ok(())
+        bytes.chunks(WHOLE_BYTES).try_for_each(|piece| self.part(Part::Piece { bytes: piece.len() }, [piece, &[]]))
     }
 
     /// Ends a value.
-    pub fn end(&mut self, stream: ValueStream) -> Result<(), WriteSiteError> {
-        match stream.state {
-            State::Memory { key, value } => self.writer(stream.table)?.put(&key, &value)?,
-            State::Pages(big) => big.finish(self.writer(stream.table)?)?,
-            State::Nowhere => {}
+    pub fn end(&mut self, value: ValueStream) -> Result<(), WriteSiteError> {
+        if value.left > 0 {
+            return Err(WriteSiteError::ShortValue { announced: value.length, missing: value.left });
         }
-        Ok(())
+        if value.is_begun {
+            return Ok(());
+        }
+        self.part(Part::Pair { table: value.table, key_bytes: value.key.len(), value_bytes: 0 }, [&value.key, &[]])
     }
 
-    /// Writes the trees of all tables, and makes those that no record came for: a server has all of them.
-    pub fn finish(&mut self, owner: Option<(u32, u32)>) -> Result<(), WriteSiteError> {
-        for number in 0..table::COUNT {
-            self.writer(number)?;
+    /// No pair will come for a table but these; the others are ended meanwhile.
+    pub fn only(&mut self, tables: &'static [u8]) -> Result<(), WriteSiteError> {
+        if self.only == Some(tables) {
+            return Ok(());
         }
-        for (number, writer) in std::mem::take(&mut self.writers) {
-            let path = self.data.join(file_name(number));
-            let file = writer.finish()?;
-            if let Some((uid, gid)) = owner {
-                std::os::unix::fs::fchown(&file, Some(uid), Some(gid))
-                    .map_err(|source| WriteSiteError::Io { path, source })?;
-            }
-        }
-        Ok(())
+        self.only = Some(tables);
+        self.batch.only = Some(tables);
+        self.send()
     }
 
-    fn writer(&mut self, table: u8) -> Result<&mut TableWriter, WriteSiteError> {
-        match self.writers.entry(table) {
-            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                let memory = if table == table::MESSAGES { MESSAGES_SORT_BYTES } else { SORT_BYTES };
-                let path = self.data.join(file_name(table));
-                let writer = TableWriter::create_for(&path, &self.scratch, memory, DEFAULT_PAGE_SIZE, self.order)?;
-                Ok(entry.insert(writer))
-            }
+    /// Ends all tables, and makes those that no record came for. What was written to each.
+    pub fn finish(&mut self) -> Result<Tallies, WriteSiteError> {
+        self.batch.is_last = true;
+        self.send()?;
+        match self.thread.take() {
+            Some(writing) => writing.end().map(Option::unwrap_or_default),
+            None => Ok(Tallies::new()),
+        }
+    }
+
+    fn part(&mut self, part: Part, bytes: [&[u8]; 2]) -> Result<(), WriteSiteError> {
+        if self.thread.is_none() {
+            return Ok(());
+        }
+        self.batch.parts.push(part);
+        bytes.iter().for_each(|bytes| self.batch.bytes.extend_from_slice(bytes));
+        if self.batch.bytes.len() < BATCH_BYTES && self.batch.parts.len() < BATCH_PARTS {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> Result<(), WriteSiteError> {
+        let Some(writing) = &self.thread else { return Ok(()) };
+        let next = writing.used.try_recv().unwrap_or_default();
+        if writing.batches.send(std::mem::replace(&mut self.batch, next)).is_ok() {
+            return Ok(());
+        }
+        match self.thread.take() {
+            Some(writing) => writing.end().map(drop),
+            None => Ok(()),
         }
     }
 }
 
-fn file_name(table: u8) -> String {
-    format!("cdb.{table:02x}")
+impl Writing {
+    /// What the thread ended with.
+    fn end(self) -> Result<Option<Tallies>, WriteSiteError> {
+        drop(self.batches);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for TableSet {
+    /// Nothing writes to the site any more when this is gone.
+    fn drop(&mut self) {
+        self.stop();
+    }
 }

@@ -2,6 +2,7 @@
 //! other hashes and writes. What is under way is bounded.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -28,6 +29,7 @@ pub struct SiteSource<'s> {
     monitor: &'s dyn Monitor,
     info: SiteInfo,
     options: ReadOptions,
+    begins_with_files: bool,
     walk: Option<Ahead>,
     batch: Batch,
     is_over: bool,
@@ -75,6 +77,7 @@ impl<'s> SiteSource<'s> {
             monitor,
             info,
             options,
+            begins_with_files: false,
             walk: None,
             batch: Batch::default(),
             is_over: false,
@@ -82,12 +85,23 @@ impl<'s> SiteSource<'s> {
         }
     }
 
+    /// A walk over all that is outside of the tables.
+    pub(super) fn of_files(site: &'s Site, monitor: &'s dyn Monitor) -> Self {
+        let options = ReadOptions { scratch: PathBuf::new(), logs: Vec::new(), without_fulltext: false };
+        let mut source = SiteSource::new(site, options, monitor);
+        source.begins_with_files = true;
+        source
+    }
+
     /// What comes next, which may not have been read yet; `None` at the end.
     fn upcoming(&mut self) -> Result<Option<&Step>, ReadSiteError> {
         while self.batch.steps.is_empty() && !self.is_over {
             let walk = match &mut self.walk {
                 Some(walk) => walk,
-                None => self.walk.insert(Ahead::start(self.site.shared(), self.options.clone())?),
+                None => {
+                    let (site, options) = (self.site.shared(), self.options.clone());
+                    self.walk.insert(Ahead::start(site, options, self.begins_with_files)?)
+                }
             };
             // Whatever goes wrong, nothing comes after it.
             self.is_over = true;
@@ -158,14 +172,20 @@ impl Source for SiteSource<'_> {
 }
 
 impl Ahead {
-    fn start(site: Site, options: ReadOptions) -> Result<Self, ReadSiteError> {
+    fn start(site: Site, options: ReadOptions, begins_with_files: bool) -> Result<Self, ReadSiteError> {
         let (sender, batches) = sync_channel(WAITING_BATCHES);
         let (used, spare) = channel();
         let stop = Arc::new(Stop::default());
         let (path, shared_stop) = (site.root().to_owned(), Arc::clone(&stop));
         let thread = std::thread::Builder::new()
             .name("walk".into())
-            .spawn(move || walk(&site, options, &shared_stop, &sender, &spare))
+            .spawn(move || {
+                let records = match begins_with_files {
+                    true => WithBodies::of_files(&site, options, &*shared_stop),
+                    false => WithBodies::begin(&site, options, &*shared_stop),
+                };
+                walk(records, &sender, &spare);
+            })
             .map_err(|source| ReadSiteError::Io { path, source })?;
         Ok(Ahead { thread, stop, batches, used })
     }
@@ -197,14 +217,7 @@ impl Drop for SiteSource<'_> {
 }
 
 /// The work of the thread: ends when all was given, or nobody takes it any more.
-fn walk(
-    site: &Site,
-    options: ReadOptions,
-    stop: &Stop,
-    batches: &SyncSender<Result<Batch, ReadSiteError>>,
-    used: &Receiver<Vec<u8>>,
-) {
-    let mut records = WithBodies::begin(site, options, stop);
+fn walk(mut records: WithBodies, batches: &SyncSender<Result<Batch, ReadSiteError>>, used: &Receiver<Vec<u8>>) {
     loop {
         let batch = next_batch(&mut records, used);
         let is_last = batch.as_ref().map_or(true, |batch| batch.is_last);

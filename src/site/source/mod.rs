@@ -60,7 +60,15 @@ struct WithBodies<'s> {
 
 impl<'s> WithBodies<'s> {
     fn begin(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
-        let records = Records::begin(site, options, monitor);
+        WithBodies::of(site, Records::begin(site, options, monitor))
+    }
+
+    /// Those that come behind all tables.
+    fn of_files(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
+        WithBodies::of(site, Records::of_files(site, options, monitor))
+    }
+
+    fn of(site: &'s Site, records: Records<'s>) -> Self {
         WithBodies { site, records, body: BodyReader::nothing(), done_bytes: 0 }
     }
 

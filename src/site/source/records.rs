@@ -70,6 +70,12 @@ impl<'s> Records<'s> {
         }
     }
 
+    /// Begins with those that come behind all tables.
+    pub(super) fn of_files(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
+        let files = Stage::Files((0..).zip(&site.inventory().entries));
+        Records { stage: files, ..Records::begin(site, options, monitor) }
+    }
+
     /// The next record, and where its body lies. The header's own body may be a placeholder for it.
     pub fn next(&mut self) -> Result<Option<(Header, Located)>, ReadSiteError> {
         loop {

@@ -46,6 +46,11 @@ impl Site {
         SiteSource::new(self, options, monitor)
     }
 
+    /// Begins a walk over what is outside of the tables, and over the logs of the site.
+    pub(in crate::site) fn files<'s>(&'s self, monitor: &'s dyn Monitor) -> SiteSource<'s> {
+        SiteSource::of_files(self, monitor)
+    }
+
     /// What is known of the site from the beginning.
     pub fn info(&self) -> &SiteInfo {
         &self.0.info

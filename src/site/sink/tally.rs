@@ -1,0 +1,141 @@
+//! What the pairs of a table add up to, in whatever order they come: a table is written in the order of its records, and read back in its own.
+//!
+//! It finds what a disk, a memory or a bug has changed, and for that 64 bits are enough: one change in 2^64 would go unnoticed. It is no digest
+//! that withstands an enemy, and need not be one: whoever can change the tables before they are read back can change them behind it as well.
+
+/// The sum over all pairs of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub pairs: u64,
+    /// Bytes of keys and values.
+    pub bytes: u64,
+    sum: u64,
+}
+
+impl Tally {
+    /// Adds a pair whose value was hashed to its end.
+    pub fn add(&mut self, pair: PairHasher) {
+        self.pairs += 1;
+        self.bytes += pair.bytes;
+        self.sum = self.sum.wrapping_add(pair.finish());
+    }
+}
+
+const BLOCK_BYTES: usize = 16;
+/// Fractions of the golden ratio and of the roots of 2 and 3: numbers in which nobody can hide anything.
+const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
+const SECOND: u64 = 0x6a09_e667_f3bc_c909;
+const THIRD: u64 = 0xbb67_ae85_84ca_a73b;
+
+/// Hashes one pair: its key, then its value in any pieces.
+pub(super) struct PairHasher {
+    state: u64,
+    bytes: u64,
+    /// The beginning of a block that is not complete.
+    rest: [u8; BLOCK_BYTES],
+    rest_bytes: usize,
+}
+
+impl PairHasher {
+    /// Begins a pair.
+    pub fn new(key: &[u8]) -> Self {
+        // With the key's length at the beginning and that of both at the end, no byte can move from one to the other.
+        let state = folded(key.len() as u64 ^ SECOND, THIRD);
+        let mut hasher = PairHasher { state, bytes: 0, rest: [0; BLOCK_BYTES], rest_bytes: 0 };
+        hasher.update(key);
+        hasher
+    }
+
+    /// Takes the next bytes of the value.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if self.rest_bytes > 0 {
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.rest_bytes));
+            self.rest[self.rest_bytes..self.rest_bytes + now.len()].copy_from_slice(now);
+            self.rest_bytes += now.len();
+            if self.rest_bytes < BLOCK_BYTES {
+                return;
+            }
+            self.state = after(self.state, &self.rest);
+            self.rest_bytes = 0;
+            bytes = later;
+        }
+        let (blocks, rest) = bytes.as_chunks();
+        self.state = blocks.iter().fold(self.state, after);
+        self.rest[..rest.len()].copy_from_slice(rest);
+        self.rest_bytes = rest.len();
+    }
+
+    fn finish(mut self) -> u64 {
+        self.rest[self.rest_bytes..].fill(0);
+        folded(after(self.state, &self.rest) ^ SECOND, self.bytes ^ THIRD)
+    }
+}
+
+/// The state after one more block.
+fn after(state: u64, block: &[u8; BLOCK_BYTES]) -> u64 {
+    let block = u128::from_le_bytes(*block);
+    // What was before stays in the sum, also where a factor happens to be 0.
+    folded(block as u64 ^ FIRST, (block >> 64) as u64 ^ state).wrapping_add(state.rotate_left(29))
+}
+
+/// Both halves of a product, one over the other.
+fn folded(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tally<'p>(pairs: impl IntoIterator<Item = &'p (Vec<u8>, Vec<u8>)>, piece: usize) -> Tally {
+        let mut tally = Tally::default();
+        for (key, value) in pairs {
+            let mut pair = PairHasher::new(key);
+            value.chunks(piece).for_each(|piece| pair.update(piece));
+            tally.add(pair);
+        }
+        tally
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_add_up_to_the_same_in_any_order_and_any_pieces(
+            pairs in prop::collection::vec(any::<(Vec<u8>, Vec<u8>)>(), 0..20), piece in 1usize..50,
+        ) {
+            prop_assert_eq!(tally(&pairs, usize::MAX), tally(pairs.iter().rev(), piece));
+        }
+
+        #[test]
+        fn any_changed_bit_changes_the_sum(
+            key in prop::collection::vec(any::<u8>(), 1..40), value in prop::collection::vec(any::<u8>(), 0..100), at in any::<prop::sample::Index>(),
+        ) {
+            let whole = [key.as_slice(), &value].concat();
+            let mut changed = whole.clone();
+            let bit = at.index(whole.len() * 8);
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let split = |bytes: &[u8]| (bytes[..key.len()].to_vec(), bytes[key.len()..].to_vec());
+            prop_assert_ne!(tally([&split(&whole)], 7), tally([&split(&changed)], 7));
+        }
+    }
+
+    #[test]
+    fn a_byte_that_moves_to_another_place_changes_the_sum() {
+        let pair = |key: &[u8], value: &[u8]| tally([&(key.to_vec(), value.to_vec())], 5);
+        assert_ne!(pair(b"ab", b"c"), pair(b"a", b"bc"));
+        assert_ne!(pair(b"a", b"bc"), pair(b"a", b"cb"));
+        assert_ne!(pair(b"a", b""), pair(b"a", b"\0"));
+        assert_ne!(pair(b"a", &[0; 16]), pair(b"a", &[0; 32]));
+        let two = tally([&(b"a".to_vec(), b"1".to_vec()), &(b"b".to_vec(), b"2".to_vec())], 5);
+        assert_ne!(two, tally([&(b"a".to_vec(), b"2".to_vec()), &(b"b".to_vec(), b"1".to_vec())], 5));
+    }
+
+    #[test]
+    fn a_long_run_of_the_constants_does_not_hide_what_was_before() {
+        let constant = [FIRST.to_le_bytes(), FIRST.to_le_bytes()].concat().repeat(4);
+        let pair = |first: u8| tally([&(vec![1], [&[first; 31], constant.as_slice()].concat())], 1000);
+        assert_ne!(pair(1), pair(2));
+    }
+}
