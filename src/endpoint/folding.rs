@@ -11,8 +11,8 @@ use crate::record::{Body, End, Header, Kind, SiteInfo};
 const LOOK_AHEAD_BYTES: usize = 16 * SEGMENT_BYTES;
 
 /// Gives the records of another source, messages with base64 in them as `Body::Folded`.
-pub struct Folding<'a> {
-    source: &'a mut dyn Source,
+pub struct Folding<'a, S: Source + ?Sized> {
+    source: &'a mut S,
     body: State,
     folder: Folder,
     /// What was read ahead, and how much of it was given. Nothing of it is needed once a body is to be folded.
@@ -32,9 +32,9 @@ enum State {
     FoldedWhole,
 }
 
-impl<'a> Folding<'a> {
+impl<'a, S: Source + ?Sized> Folding<'a, S> {
     /// Folds what comes from a source that nothing was read from yet.
-    pub fn new(source: &'a mut dyn Source) -> Self {
+    pub fn new(source: &'a mut S) -> Self {
         Folding {
             source,
             body: State::Plain,
@@ -75,7 +75,7 @@ impl<'a> Folding<'a> {
     }
 }
 
-impl Source for Folding<'_> {
+impl<S: Source + ?Sized> Source for Folding<'_, S> {
     fn site(&self) -> &SiteInfo {
         self.source.site()
     }

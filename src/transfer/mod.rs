@@ -1,6 +1,7 @@
 //! What is done with a source and a sink: one copy, and one comparison, wherever they are. And what needs two places at once: an archive that is
 //! served, or completed from a peer.
 
+mod ahead;
 mod compare;
 mod copy;
 mod discard;
@@ -10,6 +11,7 @@ mod serve_site;
 mod served_records;
 pub mod snapshot;
 
+pub use ahead::{Ahead, copy_ahead};
 pub use compare::{Comparison, Difference, FieldDifference};
 pub use copy::{Summary, copy};
 pub use discard::Discard;

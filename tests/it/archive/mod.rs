@@ -1,5 +1,6 @@
 //! The archive, written and read, whole and damaged.
 
+mod ahead;
 mod damage;
 mod folded;
 mod forge;

@@ -12,7 +12,7 @@ use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::inventory::Why;
 use ctdl_dump::site::{ReadOptions, Site};
 use ctdl_dump::transfer::snapshot::Way;
-use ctdl_dump::transfer::{Summary, copy};
+use ctdl_dump::transfer::{Summary, copy_ahead};
 
 use super::Context;
 use crate::args::Export;
@@ -86,9 +86,9 @@ fn write<W: Write>(
     let options = Options { level: args.level, threads: context.threads(args.threads) };
     let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
     let copied = if args.no_fold {
-        copy(&mut source, &mut writer, &context.screen)
+        copy_ahead(&mut source, &mut writer, &context.screen)
     } else {
-        copy(&mut Folding::new(&mut source), &mut writer, &context.screen)
+        copy_ahead(&mut Folding::new(&mut source), &mut writer, &context.screen)
     };
     let summary = copied.map_err(|failure| advised(failure, args))?;
     let bytes = writer.bytes_written();

@@ -8,6 +8,7 @@ use anyhow::Result;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::install::{self, Recovered};
+use ctdl_dump::transfer::Ahead;
 
 use super::Context;
 use crate::args::Import;
@@ -31,9 +32,9 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let source = source.unwrap_or_else(|| "import from standard input".into());
     let target = building::open_target(&args.site, args.replace, context)?;
     context.screen.task("import");
-    let mut reader = place::open_archive(&args.archive, context)?;
+    let mut reader = Ahead::start(*place::open_archive(&args.archive, context)?)?;
     let plan = Plan { source: &source, scratch: args.scratch.as_deref(), reads_back: !args.no_read_back };
-    let built = building::build(&mut *reader, target, &plan, &context.screen, context)?;
+    let built = building::build(&mut reader, target, &plan, &context.screen, context)?;
     let summary = built.put_in_place(context)?;
     context.screen.summary(&summary);
     if args.json {
