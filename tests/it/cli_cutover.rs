@@ -1,7 +1,7 @@
 //! `pull --cutover`: a site moves, and its old server, a stand-in, is closed.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -207,6 +207,28 @@ fn an_answer_that_is_lost_when_the_old_server_was_closed_is_asked_for_again() {
     assert_eq!((moving.limit().as_str(), moving.left()), ("1", 1));
     assert!(!moving.note().exists());
     moving.assert_moved();
+}
+
+#[test]
+fn a_cutover_that_was_killed_when_the_new_site_was_in_place_is_called_done() {
+    let moving = Move::new(OWN_LIMIT);
+    assert_code(&moving.run(&[]), 0);
+    let data = fs::metadata(moving.new_site().join("data")).unwrap();
+    let line = format!(
+        "(the tables of the new site lie in the directory with device {} and inode {})",
+        data.dev(),
+        data.ino()
+    );
+    fs::write(moving.note(), line).unwrap();
+    let again = moving.run(&[]);
+    assert_code(&again, 0);
+    assert!(said(&again).contains("interrupted when all was done"), "{}", said(&again));
+    assert!(!moving.note().exists());
+    // A note of another site changes nothing.
+    fs::write(moving.note(), "(the tables of the new site lie in the directory with device 1 and inode 2)").unwrap();
+    let refused = moving.run(&[]);
+    assert_code(&refused, 1);
+    assert!(said(&refused).contains("--replace"), "{}", said(&refused));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A site that is made of a stream of records: built beside its place, read back, and put there in one step.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ctdl_dump::endpoint::{Failure, Source};
@@ -99,6 +99,11 @@ impl Built {
 }
 
 impl ReadySite {
+    /// The directory of its tables, which keeps its identity when it is put in place.
+    pub fn data(&self) -> PathBuf {
+        self.ready.path().join("data")
+    }
+
     /// Puts it in its place, and says so.
     pub fn put_in_place(self, context: &Context) -> Result<Summary> {
         let installed = self.ready.exchange().map_err(Failure::from)?;

@@ -203,6 +203,11 @@ pub struct Ready {
 }
 
 impl Ready {
+    /// Where the new site is until it is in its place.
+    pub fn path(&self) -> &Path {
+        &self.staging.path
+    }
+
     /// Exchanges old for new, syncs, removes the staging.
     ///
     /// # Errors

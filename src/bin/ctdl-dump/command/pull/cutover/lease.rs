@@ -11,7 +11,7 @@ use ctdl_dump::transfer::Summary;
 use ctdl_dump::wire::{Client, Code, Connector, EndOfLease, Steady, WireError};
 
 use super::keeper::{Connection, Keeper};
-use super::note::Note;
+use super::note::{Identity, Note};
 use super::staged::{Staged, fetch};
 use crate::args::{Cutover, Pull};
 use crate::building::ReadySite;
@@ -135,13 +135,14 @@ impl Lease<'_> {
     /// The last two steps.
     fn close(&mut self, mut client: Connection, ready: ReadySite, begun: Instant) -> Ended {
         let (screen, peer) = (&self.context.screen, &self.args.peer);
-        if let Err(error) = self.note.write(peer) {
+        let identity = std::fs::metadata(ready.data()).map_err(Error::from);
+        if let Err(error) = identity.and_then(|found| self.note.write(peer, Identity::of(&found))) {
             return self.give_back(Some(client), error);
         }
         screen.clear();
         screen.say(format_args!(
             "the new site is ready; now the old server is closed for good. Should this be the last line that you read: {}",
-            self.note.text_unsure(peer)
+            self.note.text_last(peer)
         ));
         let _deferred = self.context.interrupt.defer();
         let how = if self.cutover.stop_old { EndOfLease::Stop } else { EndOfLease::Refuse };

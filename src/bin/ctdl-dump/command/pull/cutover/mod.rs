@@ -28,6 +28,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::site::install;
 use ctdl_dump::transfer::Summary;
 use ctdl_dump::wire::Connector as _;
 
@@ -48,10 +49,21 @@ const COMES_TO_REST: Duration = Duration::from_secs(5);
 
 /// Moves the site.
 pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Result<ExitCode> {
+    for recovered in install::recover(site).map_err(Failure::from)? {
+        context.screen.say(&recovered);
+    }
+    let note = Note::beside(site)?;
+    if note.is_fulfilled() {
+        note.remove()?;
+        context.screen.say(format_args!(
+            "an earlier cutover was interrupted when all was done: {} is complete and in place, and the old server is closed; start the new one",
+            site.display()
+        ));
+        return Ok(ExitCode::Complete);
+    }
     building::check_target(site, args.replace, context)?;
     let mut connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
     check_peer(&mut connector, args)?;
-    let note = Note::beside(site)?;
     if note.exists() {
         context.screen.warning(
             "an earlier cutover to this place was interrupted when it had closed the old server, or was about to; this one begins anew, and finishes it",

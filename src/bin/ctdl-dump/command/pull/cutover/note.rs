@@ -1,8 +1,8 @@
 //! The note of a cutover: what stands where, and what to type, if the program ends between the last two steps.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -32,15 +32,23 @@ impl Note {
         self.path.exists()
     }
 
-    /// Writes it, so that it is found after a power cut.
-    pub fn write(&self, peer: &Peer) -> Result<()> {
+    /// Whether it is there, and the site that it was written for is in place: then only the last line of that cutover is missing.
+    pub fn is_fulfilled(&self) -> bool {
+        let written = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let found = std::fs::metadata(self.site.join("data")).map(|found| identity_line(Identity::of(&found)));
+        found.is_ok_and(|line| written.lines().any(|written| written == line))
+    }
+
+    /// Writes it, so that it is found after a power cut. `data` is the directory of tables that is going to be in place.
+    pub fn write(&self, peer: &Peer, data: Identity) -> Result<()> {
         let what = || format!("{} can't be written", self.path.display());
         let mut file =
             File::options().write(true).create(true).truncate(true).mode(0o600).open(&self.path).with_context(what)?;
         let text = format!(
             "ctdl-dump pull --cutover has closed the old server, or was about to, and was about to put the new site in place.\n\
-             If this file is here and no ctdl-dump is at work, it was interrupted then. {}.\n",
-            self.text_unsure(peer)
+             If this file is here and no ctdl-dump is at work, it was interrupted then. {}.\n\n{}\n",
+            self.text_last(peer),
+            identity_line(data)
         );
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)?;
         File::open(parent_of(&self.path)).and_then(|directory| directory.sync_all()).with_context(what)
@@ -54,6 +62,15 @@ impl Note {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How things stand when the program is gone, and nobody knows how far it came.
+    pub fn text_last(&self, peer: &Peer) -> String {
+        format!(
+            "The old server ({peer}) may refuse all logins, or take them again; the new site may be in place in {}, or not yet. Run the same command again: it finds out, and finishes it. Or stay with the old server, and there: {}",
+            self.site.display(),
+            way_back(peer)
+        )
     }
 
     /// How things stand when nobody can know whether the old server is closed.
@@ -81,6 +98,24 @@ impl Note {
             self.site.display()
         )
     }
+}
+
+/// What tells a directory from all others of this machine: it keeps it when it is renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// Of what was found.
+    pub fn of(found: &Metadata) -> Self {
+        Identity { device: found.dev(), inode: found.ino() }
+    }
+}
+
+fn identity_line(Identity { device, inode }: Identity) -> String {
+    format!("(the tables of the new site lie in the directory with device {device} and inode {inode})")
 }
 
 /// What lets users in again on the old machine.
