@@ -86,7 +86,7 @@ pub struct Import {
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long)]
     pub replace: bool,
-    /// Trust the disk: don't read back what was written before it is put into place, which is about a third of the work
+    /// Trust the disk: don't read back what was written before it is put into place, which is about a tenth of the work
     #[arg(long)]
     pub no_read_back: bool,
     /// Where temporary files go; else into the new site's own staging directory
