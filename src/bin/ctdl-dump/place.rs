@@ -31,7 +31,7 @@ pub fn open(path: &Path, context: &Context) -> Result<Place> {
     if path.is_dir() {
         open_site(path, context).map(|taken| Place::Site(Box::new(taken)))
     } else {
-        open_archive(path, context).map(Place::Archive)
+        open_archive(path, None, context).map(Place::Archive)
     }
 }
 
@@ -106,9 +106,9 @@ fn look_at(leftover: &Leftover, path: &Path, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Opens an archive to read all of it.
-pub fn open_archive(path: &Path, context: &Context) -> Result<Box<Reader<Box<dyn Read + Send>>>> {
-    let threads = context.threads(None);
+/// Opens an archive to read all of it, with so many threads that unpack it.
+pub fn open_archive(path: &Path, threads: Option<u16>, context: &Context) -> Result<Box<Reader<Box<dyn Read + Send>>>> {
+    let threads = context.threads(threads);
     if path == Path::new("-") {
         if std::io::stdin().is_terminal() {
             usage!("standard input is a terminal, and an archive can't be typed: redirect it from a file or a pipe");

@@ -92,6 +92,9 @@ pub struct Import {
     /// Where temporary files go; else into the new site's own staging directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
+    /// Threads that unpack [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -108,6 +111,9 @@ pub struct Verify {
     /// The archive, or `-` for standard input
     #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
+    /// Threads that unpack [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Print the result as a line of JSON
     #[arg(long)]
     pub json: bool,

@@ -32,7 +32,7 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let source = source.unwrap_or_else(|| "import from standard input".into());
     let target = building::open_target(&args.site, args.replace, context)?;
     context.screen.task("import");
-    let mut reader = Ahead::start(*place::open_archive(&args.archive, context)?)?;
+    let mut reader = Ahead::start(*place::open_archive(&args.archive, args.threads, context)?)?;
     let plan = Plan { source: &source, scratch: args.scratch.as_deref(), reads_back: !args.no_read_back };
     let built = building::build(&mut reader, target, &plan, &context.screen, context)?;
     let summary = built.put_in_place(context)?;

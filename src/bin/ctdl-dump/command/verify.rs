@@ -14,7 +14,7 @@ use crate::{json, place, summary};
 /// Checks every byte of an archive.
 pub fn run(args: &Verify, context: &Context) -> Result<ExitCode> {
     context.screen.task("verify");
-    let mut reader = place::open_archive(&args.archive, context)?;
+    let mut reader = place::open_archive(&args.archive, args.threads, context)?;
     let summary = copy(&mut *reader, &mut Discard, &context.screen)?;
     context.screen.clear();
     let mut output = context.data()?;
