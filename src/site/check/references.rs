@@ -13,7 +13,7 @@ use super::{CheckError, Findings, Subject};
 use crate::monitor::Monitor;
 use crate::record::{Header, Kind, Layout};
 use crate::site::btree::{Item, Place, Table};
-use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, table};
+use crate::site::layout::{self, Dialect, MAX_PAIR_VALUE_BYTES, table};
 use crate::site::source::Tables;
 
 /// Looks at what belongs together in the tables of a data directory, which must be whole ([`super::walk_tables`]). What doesn't fit into
@@ -86,7 +86,7 @@ pub(super) struct Check<'t> {
 impl Check<'_> {
     fn floors(&mut self) -> Result<(), CheckError> {
         for_each(self.tables, table::FLOORS, self.monitor, |pairs, item| {
-            let Some(header) = record(pairs, table::FLOORS, self.layout, item)? else {
+            let Some(header) = record(pairs, table::FLOORS, self.tables.dialect(), item)? else {
                 let subject = Subject::of_pair(table::FLOORS, &item.key, |key| number(self.layout, key));
                 self.found.damage(subject, table::FLOORS, "its record can't be understood");
                 return Ok(());
@@ -124,7 +124,7 @@ pub(super) fn for_each(
 pub(super) fn record(
     pairs: &Table,
     table_number: u8,
-    layout: Layout,
+    dialect: Dialect,
     item: &Item,
 ) -> Result<Option<Header>, CheckError> {
     if item.value.len() as usize > MAX_PAIR_VALUE_BYTES {
@@ -138,7 +138,7 @@ pub(super) fn record(
             &read
         }
     };
-    let header = layout::decode_pair(table_number, layout, &item.key, value).header;
+    let header = layout::decode_pair(table_number, dialect, &item.key, value).header;
     let is_understood = header.kind != Kind::Table && header.fields.get("raw").is_none();
     Ok(is_understood.then_some(header))
 }

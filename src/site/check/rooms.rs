@@ -27,11 +27,14 @@ const KILLED: &[u8] = b"9999999999.";
 /// How settings of single rooms begin; ten digits follow.
 const ROOM_SETTING: &[u8] = b"c_netconfig_";
 
+/// The first release whose rooms have their banners as messages.
+const FIRST_WITH_BANNER_MESSAGES: i64 = 902;
+
 impl Check<'_> {
     pub(super) fn rooms(&mut self) -> Result<(), CheckError> {
         for_each(self.tables, table::ROOMS, self.monitor, |pairs, item| {
             let subject = Subject::Room(item.key.clone());
-            let Some(header) = record(pairs, table::ROOMS, self.layout, item)? else {
+            let Some(header) = record(pairs, table::ROOMS, self.tables.dialect(), item)? else {
                 self.found.damage(subject, table::ROOMS, "the record can't be understood");
                 return Ok(());
             };
@@ -50,9 +53,11 @@ impl Check<'_> {
             } else {
                 self.floor_of(&subject, &header.fields);
             }
-            for (field, what) in [("msgnum_info", "the banner"), ("msgnum_pic", "the picture")] {
-                self.points_to(int(field), &subject, what)?;
+            // Before, the field said when the banner changed, and the banner was a file.
+            if self.tables.dialect().release >= FIRST_WITH_BANNER_MESSAGES {
+                self.points_to(int("msgnum_info"), &subject, "the banner")?;
             }
+            self.points_to(int("msgnum_pic"), &subject, "the picture")?;
             Ok(())
         })
     }
@@ -96,7 +101,7 @@ impl Check<'_> {
                 self.rooms.push(room, &[SETTING], &[])?;
             }
             if POINTERS.contains(&item.key.as_slice())
-                && let Some(header) = record(pairs, table::CONFIG, self.layout, item)?
+                && let Some(header) = record(pairs, table::CONFIG, self.tables.dialect(), item)?
                 && let Some(crate::record::Body::Inline(text)) = &header.body
                 && let Some(message) = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok())
             {
@@ -193,7 +198,7 @@ pub(in crate::site) fn room_keys(
         return Ok(keys);
     }
     for_each(tables, table::ROOMS, monitor, |pairs, item| {
-        let header = record(pairs, table::ROOMS, tables.layout, item)?;
+        let header = record(pairs, table::ROOMS, tables.dialect(), item)?;
         let room = header.and_then(|header| header.fields.int("number"));
         if let Some(room) = room.filter(|room| wanted.contains(room)) {
             keys.entry(room).or_insert_with(|| item.key.clone());

@@ -23,7 +23,7 @@ const MOST_NAME_BYTES: usize = 4096;
 impl Check<'_> {
     pub(super) fn users(&mut self) -> Result<(), CheckError> {
         for_each(self.tables, table::USERS, self.monitor, |pairs, item| {
-            let Some(header) = record(pairs, table::USERS, self.layout, item)? else {
+            let Some(header) = record(pairs, table::USERS, self.tables.dialect(), item)? else {
                 let subject = Subject::User(item.key.clone());
                 self.found.damage(subject, table::USERS, "the record can't be understood");
                 return Ok(());

@@ -1,14 +1,16 @@
-//! What the table of C structs is made of, and the one reader and the one writer that it drives.
+//! What the table of C structs is made of, and the one reader and the one writer that it drives. Offsets and sizes are computed by the rules
+//! of C from the order of the members.
 
+use super::structs::FIRST_WITH_USE_NUMBERS;
 use super::{Problem, bytes};
-use crate::record::{Fields, Layout, Value};
+use crate::record::{Fields, KeyPart, Kind, Layout, Value};
 
 /// A type of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CType {
     /// `long`: 8 or 4 bytes.
     Long,
-    /// `time_t`: as `long` on all machines that are read (32-bit machines with a `time_t` of 64 bits are not).
+    /// `time_t`: 8 or 4 bytes.
     Time,
     /// `int`: 4 bytes.
     Int,
@@ -22,17 +24,30 @@ pub enum CType {
     UnsignedChar,
     /// `char[n]`: text up to a NUL, or to the end of the array where there is none.
     Text(usize),
+    /// A `long` that no release uses: it counts as padding.
+    UnusedLong,
+    /// A `char[n]` that no release uses: it counts as padding.
+    Unused(usize),
 }
 
 impl CType {
     /// Size in bytes.
     pub fn size(self, layout: Layout) -> usize {
         match self {
-            CType::Long | CType::Time => layout.word_bytes(),
+            CType::Long | CType::UnusedLong => layout.word_bytes(),
+            CType::Time => layout.time_bytes(),
             CType::Int | CType::Unsigned => 4,
             CType::UnsignedShort => 2,
             CType::Char | CType::UnsignedChar => 1,
-            CType::Text(size) => size,
+            CType::Text(size) | CType::Unused(size) => size,
+        }
+    }
+
+    fn alignment(self, layout: Layout) -> usize {
+        match self {
+            CType::Time => layout.time_alignment(),
+            CType::Text(_) | CType::Unused(_) => 1,
+            c_type => c_type.size(layout),
         }
     }
 
@@ -48,39 +63,98 @@ pub struct StructField {
     pub name: &'static str,
     /// Its type.
     pub c_type: CType,
-    /// Its offset: where `long` has 8 bytes, where it has 4.
-    pub offset: [usize; 2],
+    /// The first release that has it.
+    pub since: i64,
+    /// The last release that has it.
+    pub until: i64,
 }
 
-/// A struct of Citadel's `server.h`, as release 980 has it.
+/// A struct of Citadel's `server.h`, with the members of all releases.
 #[derive(Clone, Copy, Debug)]
 pub struct StructLayout {
     /// Its name there.
     pub name: &'static str,
     /// Members at its beginning that repeat the key.
     pub head: &'static [CType],
-    /// The other members.
+    /// The other members, in their order.
     pub fields: &'static [StructField],
-    /// Its size: where `long` has 8 bytes, where it has 4.
-    pub size: [usize; 2],
-    /// A value shorter than this has nothing to go by. Between this and `size` it is of an older release, and the rest counts as zero.
-    pub least: [usize; 2],
+    /// A value that ends before the end of this member has nothing to go by. A longer one that is shorter than the struct is of an older
+    /// release, and the rest counts as zero.
+    pub least: &'static str,
 }
 
-/// Picks the number that belongs to the layout: the first for 8-byte words.
-pub(super) fn of_word(layout: Layout, numbers: [usize; 2]) -> usize {
-    if layout.word_bytes() == 8 { numbers[0] } else { numbers[1] }
+/// How a server writes: its release and its machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Its machine.
+    pub layout: Layout,
+    /// Its release.
+    pub release: i64,
+}
+
+impl Dialect {
+    /// What the pairs of table 07 are.
+    pub fn kind_of_uses(self) -> Kind {
+        if self.release < FIRST_WITH_USE_NUMBERS { Kind::Useid } else { Kind::Use }
+    }
+}
+
+/// That of the newest release there is.
+impl From<Layout> for Dialect {
+    fn from(layout: Layout) -> Self {
+        Dialect { layout, release: super::TRIED }
+    }
+}
+
+impl StructLayout {
+    /// The members that the release has, and their offsets in bytes.
+    pub fn members(&self, dialect: Dialect) -> impl Iterator<Item = (&'static StructField, usize)> {
+        let Dialect { layout, release } = dialect;
+        let mut end: usize = self.head.iter().map(|c_type| c_type.size(layout)).sum();
+        self.fields.iter().filter(move |field| field.is_of(release)).map(move |field| {
+            let offset = end.next_multiple_of(field.c_type.alignment(layout));
+            end = offset + field.c_type.size(layout);
+            (field, offset)
+        })
+    }
+
+    /// Size of the struct in bytes.
+    pub fn size(&self, dialect: Dialect) -> usize {
+        let of_head = self.head.iter().map(|c_type| c_type.alignment(dialect.layout));
+        let members = || self.members(dialect);
+        let alignment = of_head.chain(members().map(|(field, _)| field.c_type.alignment(dialect.layout))).max();
+        let end = members().last().map_or(0, |(field, offset)| offset + field.c_type.size(dialect.layout));
+        end.next_multiple_of(alignment.unwrap_or(1))
+    }
+
+    /// The fewest bytes that can be understood.
+    pub fn least(&self, dialect: Dialect) -> usize {
+        let mut members = self.members(dialect);
+        let last = members.find(|(field, _)| field.name == self.least);
+        last.map_or(0, |(field, offset)| offset + field.c_type.size(dialect.layout))
+    }
+}
+
+impl StructField {
+    fn is_of(&self, release: i64) -> bool {
+        (self.since..=self.until).contains(&release)
+    }
+
+    fn is_used(&self) -> bool {
+        !matches!(self.c_type, CType::UnusedLong | CType::Unused(_))
+    }
 }
 
 /// Reads the fields of a value. What a value lacks at its end counts as zero, as the server takes it; what it has beyond is not looked at.
-/// Texts end at their first NUL.
-pub fn decode(layout_of: &StructLayout, layout: Layout, value: &[u8]) -> Fields {
-    let size = of_word(layout, layout_of.size);
+/// Texts end at their first NUL. Members that came after the release are zero and empty; those that were gone by then are no fields.
+pub fn decode(layout_of: &StructLayout, dialect: impl Into<Dialect>, value: &[u8]) -> Fields {
+    let dialect = dialect.into();
+    let layout = dialect.layout;
+    let size = layout_of.size(dialect);
     let mut whole = value.get(..size).unwrap_or(value).to_vec();
     whole.resize(size, 0);
     let mut fields = Fields::new();
-    for field in layout_of.fields {
-        let start = of_word(layout, field.offset);
+    for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
         let stored = &whole[start..start + field.c_type.size(layout)];
         let value = match field.c_type {
             CType::Text(_) => Value::String(stored.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
@@ -90,22 +164,43 @@ pub fn decode(layout_of: &StructLayout, layout: Layout, value: &[u8]) -> Fields 
         };
         fields.set(field.name, value);
     }
+    for field in layout_of.fields.iter().filter(|field| field.since > dialect.release) {
+        fields.set(field.name, nothing(field.c_type));
+    }
     fields
 }
 
-/// Writes a struct: `head` are the numbers of the key, padding is zero.
-pub fn encode(layout_of: &StructLayout, layout: Layout, head: &[i64], fields: &Fields) -> Result<Vec<u8>, Problem> {
-    let mut value = Vec::with_capacity(of_word(layout, layout_of.size));
+fn nothing(c_type: CType) -> Value {
+    if matches!(c_type, CType::Text(_)) { Value::String(Vec::new()) } else { Value::Int(0) }
+}
+
+/// Writes a struct: `head` is the key, padding is zero. A field that the release doesn't have must be zero, empty or absent.
+pub fn encode(
+    layout_of: &StructLayout,
+    dialect: impl Into<Dialect>,
+    head: &[KeyPart],
+    fields: &Fields,
+) -> Result<Vec<u8>, Problem> {
+    let dialect = dialect.into();
+    let layout = dialect.layout;
+    let mut value = Vec::with_capacity(layout_of.size(dialect));
     if head.len() != layout_of.head.len() {
         return Err(Problem::FieldMissing { field: "the key" });
     }
-    for (number, c_type) in head.iter().zip(layout_of.head) {
-        bytes::push(&mut value, "the key", *number, c_type.size(layout), layout)?;
+    for (part, c_type) in head.iter().zip(layout_of.head) {
+        match (part, c_type) {
+            (KeyPart::Name(name), CType::Text(size)) => {
+                check_text("the key", name, *size)?;
+                value.extend_from_slice(name);
+                value.resize(value.len() + size - name.len(), 0);
+            }
+            (KeyPart::Number(number), _) => bytes::push(&mut value, "the key", *number, c_type.size(layout), layout)?,
+            _ => return Err(Problem::FieldMissing { field: "the key" }),
+        }
     }
-    value.resize(of_word(layout, layout_of.size), 0);
-    for field in layout_of.fields {
+    value.resize(layout_of.size(dialect), 0);
+    for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
         let size = field.c_type.size(layout);
-        let start = of_word(layout, field.offset);
         let place = &mut value[start..start + size];
         match (field.c_type, fields.get(field.name)) {
             (CType::Text(_), Some(Value::String(text))) => {
@@ -118,6 +213,11 @@ pub fn encode(layout_of: &StructLayout, layout: Layout, head: &[i64], fields: &F
                 bytes::write(*number, layout.order, place);
             }
             _ => return Err(Problem::FieldMissing { field: field.name }),
+        }
+    }
+    for field in layout_of.fields.iter().filter(|field| !field.is_of(dialect.release)) {
+        if fields.get(field.name).is_some_and(|value| *value != nothing(field.c_type)) {
+            return Err(Problem::NotInRelease { field: field.name, release: dialect.release });
         }
     }
     Ok(value)

@@ -62,6 +62,14 @@ pub enum Problem {
         /// The field, or "the key".
         field: &'static str,
     },
+    /// The struct of the release has no such member.
+    #[error("{field} is set, but servers of release {release} keep no such thing; import into a newer release")]
+    NotInRelease {
+        /// The field.
+        field: &'static str,
+        /// The release that is written.
+        release: i64,
+    },
     /// Bytes that nobody could interpret fit only the layout that they come from.
     #[error(
         "its bytes could not be interpreted, so they can't be converted to {target}; import onto a server of the layout that the site had, or leave this record out"

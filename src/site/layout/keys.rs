@@ -1,6 +1,6 @@
 //! Keys of tables and keys of records.
 
-use super::{LayoutError, Problem, bytes, table};
+use super::{Dialect, LayoutError, Problem, bytes, table};
 use crate::record::{Key, KeyPart, Kind, Layout, MAX_KEY_BYTES};
 
 /// What a key of table 00 is about.
@@ -13,7 +13,7 @@ pub enum MessageKey {
 }
 
 /// The table whose pairs are records of the kind, and the other way round. Messages and lists have more than one or are joined.
-const KINDS: [(u8, Kind); 12] = [
+const KINDS: [(u8, Kind); 13] = [
     (table::USERS, Kind::User),
     (table::ROOMS, Kind::Room),
     (table::FLOORS, Kind::Floor),
@@ -21,6 +21,7 @@ const KINDS: [(u8, Kind); 12] = [
     (table::VISITS, Kind::Visit),
     (table::DIRECTORY, Kind::Directory),
     (table::USES, Kind::Use),
+    (table::USES, Kind::Useid),
     (table::FULLTEXT, Kind::Fulltext),
     (table::EUIDS, Kind::Euid),
     (table::USER_NUMBERS, Kind::Usernumber),
@@ -29,7 +30,10 @@ const KINDS: [(u8, Kind); 12] = [
 ];
 
 /// The kind of a table's pairs.
-pub(super) fn kind_of(table: u8) -> Option<Kind> {
+pub(super) fn kind_of(table: u8, dialect: Dialect) -> Option<Kind> {
+    if table == table::USES {
+        return Some(dialect.kind_of_uses());
+    }
     KINDS.iter().find(|(number, _)| *number == table).map(|(_, kind)| *kind)
 }
 
@@ -98,7 +102,7 @@ pub(super) fn decode(kind: Kind, layout: Layout, key: &[u8]) -> Option<Key> {
             let (0, euid) = euid.split_last()? else { return None };
             Some(Key::number_and_name(number(room), euid))
         }
-        Kind::User | Kind::Room | Kind::Directory | Kind::Openid | Kind::Config => Some(Key::name(key)),
+        Kind::User | Kind::Room | Kind::Useid | Kind::Directory | Kind::Openid | Kind::Config => Some(Key::name(key)),
         _ => None,
     }
 }

@@ -1,15 +1,16 @@
 //! The metadata of a message (table 00, under the negative number): fields of the message's record.
 
-use super::ctype::of_word;
+use super::ctype::Dialect;
 use super::pairs::{patched, residue_between};
+use super::structs::LAST_WITH_MIMETYPE;
 use super::{LayoutError, METADATA, Pair, Problem, decode, encode, metadata_key, table};
 use crate::record::schema::MAX_RAW_BYTES;
-use crate::record::{Fields, Header, Layout, Residue, Value};
+use crate::record::{Fields, Header, KeyPart, Layout, Residue, Value};
 
 /// What the metadata gives to its message's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// `refcount`, `content_type` and `rfc822_length`, or `raw_metadata` alone.
+    /// `refcount`, `content_type` and `rfc822_length`, in old ones `mimetype`, or `raw_metadata` alone.
     pub fields: Fields,
     /// What the fields don't reproduce.
     pub residue: Option<Residue>,
@@ -25,13 +26,20 @@ pub fn decode_metadata(layout: Layout, number: i64, value: &[u8]) -> Option<Meta
 }
 
 fn typed(layout: Layout, number: i64, value: &[u8]) -> Option<Metadata> {
-    if value.len() < of_word(layout, METADATA.least) {
+    let with_mimetype = dialect(layout, true);
+    let dialect = dialect(layout, value.len() >= METADATA.size(with_mimetype));
+    if value.len() < METADATA.least(dialect) {
         return None;
     }
-    let fields = decode(&METADATA, layout, value);
-    let encoded = encode(&METADATA, layout, &[number], &fields).ok()?;
+    let fields = decode(&METADATA, dialect, value);
+    let encoded = encode(&METADATA, dialect, &[KeyPart::Number(number)], &fields).ok()?;
     let residue = residue_between(encoded, value)?;
     Some(Metadata { fields, residue: Some(residue).filter(|residue| !residue.is_empty()) })
+}
+
+/// Servers leave old metadata as they are, so their length tells what they hold, and not the site's release.
+fn dialect(layout: Layout, has_mimetype: bool) -> Dialect {
+    Dialect { layout, release: if has_mimetype { LAST_WITH_MIMETYPE } else { LAST_WITH_MIMETYPE + 1 } }
 }
 
 /// The metadata pair of a message's record; `None` if it has no metadata. `same_layout` as for `encode_pair`.
@@ -44,7 +52,8 @@ pub fn encode_metadata(header: &Header, target: Layout, same_layout: bool) -> Re
         }
         raw.to_vec()
     } else if fields.get("refcount").is_some() {
-        encode(&METADATA, target, &[number], fields)
+        let dialect = dialect(target, fields.get("mimetype").is_some());
+        encode(&METADATA, dialect, &[KeyPart::Number(number)], fields)
             .and_then(|encoded| patched(encoded, residue.as_ref().filter(|_| same_layout)))
             .map_err(|problem| problem.of(*kind, key))?
     } else {

@@ -1,10 +1,12 @@
 //! The translation between one pair of a Citadel table (key bytes, value bytes) and the header of a record, in both directions, for the
-//! tables of release 980 on machines of 64 and 32 bits and of either byte order.
+//! tables of all releases from 2008 on, on machines of 64 and 32 bits and of either byte order.
 //!
 //! Obeys `format-spec/site.md`. No table is opened here: pairs come in and go out as bytes. What is too long to be held (number lists,
 //! message parts, bodies of `table` records) passes by in pieces; for these there are keys and [`ToBody`], [`FromBody`].
 
 mod bytes;
+mod config_file;
+mod control_file;
 mod ctype;
 mod detect;
 mod error;
@@ -19,8 +21,13 @@ mod tests;
 mod values;
 mod visit;
 
-pub use ctype::{CType, StructField, StructLayout, decode, encode};
-pub use detect::{DetectError, Sample, detect};
+pub use config_file::{CONFIG, ConfigFile, decode_config_file, encode_config_file};
+pub use control_file::{
+    CONTROL, REFCOUNT, decode_control_file, decode_refcount, encode_control_file, encode_refcount, refcount_bytes,
+    refcount_tail,
+};
+pub use ctype::{CType, Dialect, StructField, StructLayout, decode, encode};
+pub use detect::{DetectError, Detected, Sample, detect};
 pub use error::{LayoutError, Problem};
 pub use keys::{
     MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key, parse_message_key,
@@ -29,7 +36,10 @@ pub use metadata::{Metadata, decode_metadata, encode_metadata};
 pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};
 pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, table_record};
 pub use release::{ReleaseError, release};
-pub use structs::{FLOOR, METADATA, ROOM, USE, USER, VISIT};
+pub use structs::{FLOOR, METADATA, ROOM, USE, USEID, USER, VISIT};
+
+/// The release that all this was tried with last.
+pub(super) const TRIED: i64 = 980;
 
 /// The tables of release 980 by number: `data/cdb.00` to `data/cdb.0d`.
 pub mod table {

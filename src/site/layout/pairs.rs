@@ -1,6 +1,6 @@
 //! One pair of a table, one record; both ways, to the byte.
 
-use super::{LayoutError, Problem, keys, table, values, visit};
+use super::{Dialect, LayoutError, Problem, keys, table, values, visit};
 use crate::record::schema::{self, MAX_RAW_BYTES};
 use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Key, Kind, Layout, Residue, Value};
 
@@ -37,9 +37,10 @@ pub struct Decoded<'v> {
 ///
 /// Number lists and message parts (tables 00, 04, 08, 09) are `table` records here: the caller gives only those that nothing else fits. A
 /// key of more than `MAX_KEY_BYTES` - 8 bytes makes a header that `schema::check` refuses.
-pub fn decode_pair<'v>(table: u8, layout: Layout, key: &[u8], value: &'v [u8]) -> Decoded<'v> {
-    typed(table, layout, key, value)
-        .or_else(|| raw(table, layout, key, value))
+pub fn decode_pair<'v>(table: u8, dialect: impl Into<Dialect>, key: &[u8], value: &'v [u8]) -> Decoded<'v> {
+    let dialect = dialect.into();
+    typed(table, dialect, key, value)
+        .or_else(|| raw(table, dialect, key, value))
         .unwrap_or_else(|| Decoded { header: table_record(table, key, body_of(value)), body: value })
 }
 
@@ -54,11 +55,17 @@ pub fn table_record(table: u8, key: &[u8], body: Body) -> Header {
 /// interpret are errors, but in tables that hold only text.
 ///
 /// A room's list and a message's parts are not made here: they pass by in pieces (`list_key`, `message_key`, `encode_metadata`).
-pub fn encode_pair(header: &Header, body: &[u8], target: Layout, same_layout: bool) -> Result<Pair, LayoutError> {
-    pair(header, body, target, same_layout).map_err(|problem| problem.of(header.kind, &header.key))
+pub fn encode_pair(
+    header: &Header,
+    body: &[u8],
+    target: impl Into<Dialect>,
+    same_layout: bool,
+) -> Result<Pair, LayoutError> {
+    pair(header, body, target.into(), same_layout).map_err(|problem| problem.of(header.kind, &header.key))
 }
 
-fn pair(header: &Header, body: &[u8], target: Layout, same_layout: bool) -> Result<Pair, Problem> {
+fn pair(header: &Header, body: &[u8], dialect: Dialect, same_layout: bool) -> Result<Pair, Problem> {
+    let target = dialect.layout;
     let (table, key) = keys::encode(header.kind, &header.key, target)?;
     let raw = match header.fields.get("raw") {
         Some(Value::Binary(raw)) => Some(raw.as_slice()),
@@ -75,7 +82,7 @@ fn pair(header: &Header, body: &[u8], target: Layout, same_layout: bool) -> Resu
         return Ok(Pair { table, key, value: raw.to_vec() });
     }
     let residue = header.residue.as_ref().filter(|_| same_layout);
-    let value = patched(values::encode_value(header, body, target)?, residue)?;
+    let value = patched(values::encode_value(header, body, dialect)?, residue)?;
     let compress = header.kind == Kind::Visit && !residue.is_some_and(|residue| residue.uncompressed);
     Ok(Pair { table, key, value: if compress { visit::close(target, &value) } else { value } })
 }
@@ -94,25 +101,27 @@ pub(super) fn residue_between(encoded: Vec<u8>, actual: &[u8]) -> Option<Residue
     (fits && residue.apply(encoded).is_some_and(|bytes| bytes == actual)).then_some(residue)
 }
 
-fn typed<'v>(table: u8, layout: Layout, key: &[u8], value: &'v [u8]) -> Option<Decoded<'v>> {
-    let kind = keys::kind_of(table)?;
+fn typed<'v>(table: u8, dialect: Dialect, key: &[u8], value: &'v [u8]) -> Option<Decoded<'v>> {
+    let layout = dialect.layout;
+    let kind = keys::kind_of(table, dialect)?;
     if value.len() > MAX_PAIR_VALUE_BYTES || kind != Kind::Visit && visit::is_compressed(layout, value) {
         return None;
     }
     let plain = visit::open(layout, value)?;
-    let fields = values::decode_fields(kind, layout, &plain)?;
+    let fields = values::decode_fields(kind, dialect, &plain)?;
     let body = if kind == Kind::Config { Some(values::config_body(key, value)?) } else { None };
     let mut header =
         Header { kind, key: keys::decode(kind, layout, key)?, fields, body: body.map(body_of), residue: None };
-    let encoded = values::encode_value(&header, body.unwrap_or_default(), layout).ok()?;
+    let encoded = values::encode_value(&header, body.unwrap_or_default(), dialect).ok()?;
     let mut residue = residue_between(encoded, &plain)?;
     residue.uncompressed = kind == Kind::Visit && !visit::is_compressed(layout, value);
     header.residue = Some(residue).filter(|residue| !residue.is_empty());
     kept(Decoded { header, body: body.unwrap_or_default() }, layout, key)
 }
 
-fn raw<'v>(table: u8, layout: Layout, key: &[u8], value: &[u8]) -> Option<Decoded<'v>> {
-    let kind = keys::kind_of(table)?;
+fn raw<'v>(table: u8, dialect: Dialect, key: &[u8], value: &[u8]) -> Option<Decoded<'v>> {
+    let layout = dialect.layout;
+    let kind = keys::kind_of(table, dialect)?;
     let has_raw = schema::of(kind).fields.iter().any(|field| field.name == "raw");
     if !has_raw || value.len() > MAX_RAW_BYTES {
         return None;

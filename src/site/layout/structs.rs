@@ -1,36 +1,55 @@
-//! The C structs of release 980, as a table. Offsets are those of LP64 and ILP32; padding is what no member covers.
+//! The C structs of Citadel's tables, as a table: members, and the releases that have them. Padding is what no member covers.
 
 use super::ctype::CType::{Char, Int, Long, Text, Time, Unsigned, UnsignedChar, UnsignedShort};
 use super::ctype::{CType, StructField, StructLayout};
 
-const fn at(name: &'static str, c_type: CType, lp64: usize, ilp32: usize) -> StructField {
-    StructField { name, c_type, offset: [lp64, ilp32] }
+/// A member that all releases have.
+pub(super) const fn always(name: &'static str, c_type: CType) -> StructField {
+    StructField { name, c_type, since: 0, until: i64::MAX }
 }
+
+/// A member that came with a release.
+pub(super) const fn since(since: i64, name: &'static str, c_type: CType) -> StructField {
+    StructField { name, c_type, since, until: i64::MAX }
+}
+
+/// A member that was gone after a release.
+pub(super) const fn until(until: i64, name: &'static str, c_type: CType) -> StructField {
+    StructField { name, c_type, since: 0, until }
+}
+
+/// The last releases whose users have the size of a screen, and whose metadata have a guessed type.
+pub(super) const LAST_WITH_SCREEN: i64 = 799;
+pub(super) const LAST_WITH_MIMETYPE: i64 = 902;
+
+/// The first release whose table of what was seen before has numbers as keys.
+pub(super) const FIRST_WITH_USE_NUMBERS: i64 = 975;
 
 /// `struct ctdluser`, table 01.
 pub static USER: StructLayout = StructLayout {
     name: "ctdluser",
     head: &[],
     fields: &[
-        at("version", Int, 0, 0),
-        at("uid", Unsigned, 4, 4),
-        at("password", Text(32), 8, 8),
-        at("flags", Unsigned, 40, 40),
-        at("timescalled", Long, 48, 44),
-        at("posted", Long, 56, 48),
-        at("axlevel", UnsignedChar, 64, 52),
-        at("usernum", Long, 72, 56),
-        at("lastcall", Time, 80, 60),
-        at("userpurge", Int, 88, 64),
-        at("fullname", Text(64), 92, 68),
-        at("msgnum_bio", Long, 160, 132),
-        at("msgnum_pic", Long, 168, 136),
-        at("emailaddrs", Text(512), 176, 140),
-        at("msgnum_inboxrules", Long, 688, 652),
-        at("lastproc_inboxrules", Long, 696, 656),
+        always("version", Int),
+        always("uid", Unsigned),
+        always("password", Text(32)),
+        always("flags", Unsigned),
+        always("timescalled", Long),
+        always("posted", Long),
+        always("axlevel", UnsignedChar),
+        always("usernum", Long),
+        always("lastcall", Time),
+        always("userpurge", Int),
+        always("fullname", Text(64)),
+        until(LAST_WITH_SCREEN, "screenwidth", UnsignedChar),
+        until(LAST_WITH_SCREEN, "screenheight", UnsignedChar),
+        since(902, "msgnum_bio", Long),
+        since(902, "msgnum_pic", Long),
+        since(912, "emailaddrs", Text(512)),
+        since(930, "msgnum_inboxrules", Long),
+        since(930, "lastproc_inboxrules", Long),
     ],
-    size: [704, 660],
-    least: [8, 8],
+    least: "uid",
 };
 
 /// `struct ctdlroom`, table 02.
@@ -38,27 +57,26 @@ pub static ROOM: StructLayout = StructLayout {
     name: "ctdlroom",
     head: &[],
     fields: &[
-        at("name", Text(128), 0, 0),
-        at("passwd", Text(10), 128, 128),
-        at("roomaide", Long, 144, 140),
-        at("highest", Long, 152, 144),
-        at("gen", Time, 160, 148),
-        at("flags", Unsigned, 168, 152),
-        at("dirname", Text(15), 172, 156),
-        at("msgnum_info", Long, 192, 172),
-        at("floor", Char, 200, 176),
-        at("mtime", Time, 208, 180),
-        at("ep_mode", Int, 216, 184),
-        at("ep_value", Int, 220, 188),
-        at("number", Long, 224, 192),
-        at("order", Char, 232, 196),
-        at("flags2", Unsigned, 236, 200),
-        at("defaultview", Int, 240, 204),
-        at("msgnum_pic", Long, 248, 208),
+        always("name", Text(128)),
+        always("passwd", Text(10)),
+        always("roomaide", Long),
+        always("highest", Long),
+        always("gen", Time),
+        always("flags", Unsigned),
+        always("dirname", Text(15)),
+        always("msgnum_info", Long),
+        always("floor", Char),
+        always("mtime", Time),
+        always("ep_mode", Int),
+        always("ep_value", Int),
+        always("number", Long),
+        always("order", Char),
+        always("flags2", Unsigned),
+        always("defaultview", Int),
+        since(902, "msgnum_pic", Long),
     ],
-    size: [256, 212],
     // Without its number a room can't be joined with its list.
-    least: [232, 196],
+    least: "number",
 };
 
 /// `struct floor`, table 03.
@@ -66,14 +84,13 @@ pub static FLOOR: StructLayout = StructLayout {
     name: "floor",
     head: &[],
     fields: &[
-        at("flags", UnsignedShort, 0, 0),
-        at("name", Text(256), 2, 2),
-        at("ref_count", Int, 260, 260),
-        at("ep_mode", Int, 264, 264),
-        at("ep_value", Int, 268, 268),
+        always("flags", UnsignedShort),
+        always("name", Text(256)),
+        always("ref_count", Int),
+        always("ep_mode", Int),
+        always("ep_value", Int),
     ],
-    size: [272, 272],
-    least: [258, 258],
+    least: "name",
 };
 
 /// `struct visit`, table 05, uncompressed.
@@ -81,25 +98,32 @@ pub static VISIT: StructLayout = StructLayout {
     name: "visit",
     head: &[Long, Long, Long],
     fields: &[
-        at("lastseen", Long, 24, 12),
-        at("flags", Unsigned, 32, 16),
-        at("seen", Text(4096), 36, 20),
-        at("answered", Text(4096), 4132, 4116),
-        at("view", Int, 8228, 8212),
+        always("lastseen", Long),
+        always("flags", Unsigned),
+        always("seen", Text(4096)),
+        always("answered", Text(4096)),
+        always("view", Int),
     ],
-    size: [8232, 8216],
-    least: [32, 16],
+    least: "lastseen",
 };
 
 /// `struct MetaData`, table 00 under the negative number of the message.
 pub static METADATA: StructLayout = StructLayout {
     name: "MetaData",
     head: &[Long],
-    fields: &[at("refcount", Int, 8, 4), at("content_type", Text(64), 12, 8), at("rfc822_length", Long, 80, 72)],
-    size: [88, 76],
-    least: [12, 8],
+    fields: &[
+        always("refcount", Int),
+        always("content_type", Text(64)),
+        always("rfc822_length", Long),
+        until(LAST_WITH_MIMETYPE, "mimetype", Text(64)),
+    ],
+    least: "refcount",
 };
 
-/// `struct UseTable`, table 07.
+/// `struct UseTable`, table 07 since release 975.
 pub static USE: StructLayout =
-    StructLayout { name: "UseTable", head: &[Int], fields: &[at("time", Time, 8, 4)], size: [16, 8], least: [16, 8] };
+    StructLayout { name: "UseTable", head: &[Int], fields: &[always("time", Time)], least: "time" };
+
+/// `struct UseTable` before.
+pub static USEID: StructLayout =
+    StructLayout { name: "UseTable", head: &[Text(4096)], fields: &[always("time", Time)], least: "time" };

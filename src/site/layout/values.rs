@@ -1,8 +1,10 @@
 //! Values of tables and fields of records, kind by kind. Nothing of compression, residue or raw values here.
 
-use super::ctype::{check_text, of_word};
-use super::{FLOOR, FromBody, Problem, ROOM, StructLayout, USE, USER, VISIT, bytes, decode, encode, keys};
-use crate::record::{Fields, Header, Key, KeyPart, Kind, Layout};
+use super::ctype::check_text;
+use super::structs::LAST_WITH_SCREEN;
+use super::{Dialect, FLOOR, FromBody, Problem, ROOM, StructLayout, USE, USEID, USER, VISIT};
+use super::{bytes, decode, encode, keys};
+use crate::record::{Fields, Header, Key, Kind, Layout};
 
 /// The longest name that `directory` and `usernumber` records keep.
 const MAX_NAME_BYTES: usize = 4096;
@@ -15,14 +17,23 @@ fn layout_of(kind: Kind) -> Option<&'static StructLayout> {
         Kind::Floor => Some(&FLOOR),
         Kind::Visit => Some(&VISIT),
         Kind::Use => Some(&USE),
+        Kind::Useid => Some(&USEID),
         _ => None,
     }
 }
 
 /// The fields of a value; `None` if it is too short to have any, or too long for them.
-pub(super) fn decode_fields(kind: Kind, layout: Layout, value: &[u8]) -> Option<Fields> {
+pub(super) fn decode_fields(kind: Kind, dialect: Dialect, value: &[u8]) -> Option<Fields> {
+    let layout = dialect.layout;
     if let Some(layout_of) = layout_of(kind) {
-        return (value.len() >= of_word(layout, layout_of.least)).then(|| decode(layout_of, layout, value));
+        if value.len() < layout_of.least(dialect) {
+            return None;
+        }
+        let fields = decode(layout_of, dialect, value);
+        return Some(match kind {
+            Kind::User => with_screen(fields, dialect, value),
+            _ => fields,
+        });
     }
     let mut fields = Fields::new();
     match kind {
@@ -41,16 +52,31 @@ pub(super) fn decode_fields(kind: Kind, layout: Layout, value: &[u8]) -> Option<
     Some(fields)
 }
 
+/// A user whom a server of an old release wrote and no newer one since, as that server wrote it.
+fn with_screen(fields: Fields, dialect: Dialect, value: &[u8]) -> Fields {
+    let old = Dialect { release: LAST_WITH_SCREEN, ..dialect };
+    let is_old = fields.int("version").is_some_and(|version| (1..=LAST_WITH_SCREEN).contains(&version));
+    if dialect.release > LAST_WITH_SCREEN && is_old && value.len() == USER.size(old) {
+        decode(&USER, old, value)
+    } else {
+        fields
+    }
+}
+
 /// The setting itself in a value of table 0d; `None` if the value doesn't begin with the setting's name and a NUL.
 pub(super) fn config_body<'v>(key: &[u8], value: &'v [u8]) -> Option<&'v [u8]> {
     Some(up_to_nul(value.strip_prefix(key)?.strip_prefix(b"\0")?))
 }
 
 /// The value of a record in that layout; `body` is the logical body of those that have one.
-pub(super) fn encode_value(header: &Header, body: &[u8], layout: Layout) -> Result<Vec<u8>, Problem> {
+pub(super) fn encode_value(header: &Header, body: &[u8], dialect: Dialect) -> Result<Vec<u8>, Problem> {
     let Header { kind, key, fields, .. } = header;
+    let layout = dialect.layout;
     if let Some(layout_of) = layout_of(*kind) {
-        return encode(layout_of, layout, &numbers_in_head(layout_of, key), fields);
+        let head = if layout_of.head.is_empty() { &[][..] } else { key.parts() };
+        let has_screen = *kind == Kind::User && fields.get("screenwidth").is_some();
+        let release = if has_screen { dialect.release.min(LAST_WITH_SCREEN) } else { dialect.release };
+        return encode(layout_of, Dialect { release, ..dialect }, head, fields);
     }
     let mut value = Vec::new();
     match kind {
@@ -85,11 +111,6 @@ pub(super) fn encode_value(header: &Header, body: &[u8], layout: Layout) -> Resu
         _ => return Err(Problem::NoPair),
     }
     Ok(value)
-}
-
-fn numbers_in_head(layout_of: &StructLayout, key: &Key) -> Vec<i64> {
-    let number = |part: &KeyPart| if let KeyPart::Number(number) = part { Some(*number) } else { None };
-    if layout_of.head.is_empty() { Vec::new() } else { key.parts().iter().filter_map(number).collect() }
 }
 
 fn up_to_nul(bytes: &[u8]) -> &[u8] {

@@ -18,6 +18,7 @@ mod records;
 mod rooms;
 mod scan;
 mod site;
+mod structs;
 mod tables;
 
 use std::path::PathBuf;

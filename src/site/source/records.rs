@@ -105,9 +105,9 @@ impl<'s> Records<'s> {
             Stage::Start | Stage::End => Ok(None),
             Stage::Ordered(_, ordered) => ordered.next(),
             Stage::Messages(messages) => messages.next(walk.tables),
-            Stage::Files(entries) => {
-                Ok(entries.next().map(|(number, entry)| files::file_record(number, entry, &mut walk.owners)))
-            }
+            Stage::Files(entries) => Ok(entries
+                .find(|(_, entry)| !walk.site.structs().has(&entry.path))
+                .map(|(number, entry)| files::file_record(number, entry, &mut walk.owners))),
             Stage::Logs(number) => {
                 let Some(log) = walk.logs.get(*number as usize) else { return Ok(None) };
                 let record = files::log_record(*number, log, &mut walk.owners)?;
@@ -137,13 +137,16 @@ impl<'s> Walk<'s> {
                 self.check_scratch()?;
                 Kind::Config
             }
-            Stage::Ordered(Kind::Config, _) => Kind::Floor,
+            Stage::Ordered(Kind::Config, _) => Kind::Control,
+            Stage::Ordered(Kind::Control, _) => Kind::Refcount,
+            Stage::Ordered(Kind::Refcount, _) => Kind::Floor,
             Stage::Ordered(Kind::Floor, _) => Kind::User,
             Stage::Ordered(Kind::User, _) => Kind::Room,
             Stage::Ordered(Kind::Room, _) => Kind::List,
             Stage::Ordered(Kind::List, _) => Kind::Visit,
             Stage::Ordered(Kind::Visit, _) => Kind::Use,
-            Stage::Ordered(Kind::Use, _) => Kind::Directory,
+            Stage::Ordered(Kind::Use, _) => Kind::Useid,
+            Stage::Ordered(Kind::Useid, _) => Kind::Directory,
             Stage::Ordered(Kind::Directory, _) => Kind::Openid,
             Stage::Ordered(Kind::Openid, _) => Kind::Euid,
             Stage::Ordered(Kind::Euid, _) => Kind::Usernumber,
@@ -162,8 +165,23 @@ impl<'s> Walk<'s> {
         Ok(Stage::Ordered(next_kind, self.ordered(next_kind)?))
     }
 
+    /// Records that are at hand, in canonical order.
+    fn small(&self, records: impl Iterator<Item = Header>) -> Result<Ordered, ReadSiteError> {
+        let mut queue = self.queue();
+        for record in records {
+            self.check_interrupted()?;
+            queue.push(&record, &Located::InHeader)?;
+        }
+        queue.finish()
+    }
+
     fn ordered(&mut self, kind: Kind) -> Result<Ordered, ReadSiteError> {
+        let structs = self.site.structs();
         match kind {
+            Kind::Config if !structs.settings.is_empty() => self.small(structs.settings.iter().cloned()),
+            Kind::Control => self.small(structs.controls.iter().cloned()),
+            Kind::Refcount => self.small(structs.refcounts(self.tables.layout)),
+            Kind::Use | Kind::Useid if kind != self.tables.dialect().kind_of_uses() => self.queue().finish(),
             Kind::Room => {
                 let (rooms, lists) = self.rooms_and_lists()?;
                 self.lists = Some(lists);

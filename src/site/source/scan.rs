@@ -17,7 +17,7 @@ pub(super) fn table_of(kind: Kind) -> Option<u8> {
         Kind::Floor => table::FLOORS,
         Kind::User => table::USERS,
         Kind::Visit => table::VISITS,
-        Kind::Use => table::USES,
+        Kind::Use | Kind::Useid => table::USES,
         Kind::Directory => table::DIRECTORY,
         Kind::Openid => table::OPENIDS,
         Kind::Euid => table::EUIDS,
@@ -100,7 +100,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         let value = read_small(table, &item.value)?;
-        let decoded = layout::decode_pair(table_number, layout, &item.key, &value);
+        let decoded = layout::decode_pair(table_number, self.tables.dialect(), &item.key, &value);
         if decoded.header.kind == Kind::Table {
             return Ok(None);
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::owners::Owners;
 use super::parts::{Parts, data_owner};
+use super::structs::{Structs, release_in_control_file};
 use super::tables::Tables;
 use super::{ReadOptions, ReadSiteError, SiteSource};
 use crate::monitor::Monitor;
-use crate::record::{End, Root, SiteInfo};
+use crate::record::{Body, End, Root, SiteInfo};
 use crate::site::inventory::{Inventory, What};
 
 /// A site that can be read: settled, its tables open, its files listed.
@@ -17,6 +18,7 @@ pub struct Site(Arc<Opened>);
 struct Opened {
     parts: Parts,
     tables: Tables,
+    structs: Structs,
     data_owner: (u32, u32),
     info: SiteInfo,
 }
@@ -35,10 +37,15 @@ impl Site {
     /// # Errors
     /// When a table can't be opened, or the release isn't one that is read.
     pub fn of(parts: Parts) -> Result<Site, ReadSiteError> {
-        let tables = Tables::open(&parts.data)?;
+        let mut tables = Tables::open(&parts.data)?;
         let data_owner = data_owner(&parts.root)?;
-        let info = site_info(&tables, &parts, data_owner)?;
-        Ok(Site(Arc::new(Opened { parts, tables, data_owner, info })))
+        let has_settings = tables.has_settings()?;
+        let control = if has_settings { None } else { release_in_control_file(&parts, tables.layout)? };
+        let release_by = tables.find_release(has_settings, control)?;
+        let mut owners = Owners::new(data_owner.0, data_owner.1);
+        let structs = Structs::read(&parts, tables.dialect(), has_settings, &mut owners)?;
+        let info = site_info(&tables, &structs, &parts, release_by, owners)?;
+        Ok(Site(Arc::new(Opened { parts, tables, structs, data_owner, info })))
     }
 
     /// Begins a walk over all records.
@@ -84,6 +91,10 @@ impl Site {
         &self.0.tables
     }
 
+    pub(super) fn structs(&self) -> &Structs {
+        &self.0.structs
+    }
+
     pub(super) fn owners(&self) -> Owners {
         Owners::new(self.0.data_owner.0, self.0.data_owner.1)
     }
@@ -98,18 +109,29 @@ impl Site {
     }
 }
 
-fn site_info(tables: &Tables, parts: &Parts, data_owner: (u32, u32)) -> Result<SiteInfo, ReadSiteError> {
-    let setting = |name| tables.setting(name);
-    let mut owners = Owners::new(data_owner.0, data_owner.1);
+fn site_info(
+    tables: &Tables,
+    structs: &Structs,
+    parts: &Parts,
+    release_by: String,
+    mut owners: Owners,
+) -> Result<SiteInfo, ReadSiteError> {
+    let setting = |name: &str| {
+        let of_struct = structs.settings.iter().find(|setting| setting.key.last_name() == Some(name.as_bytes()));
+        match of_struct.map(|setting| &setting.body) {
+            Some(Some(Body::Inline(value))) => Ok(Some(value.clone())),
+            _ => tables.setting(name),
+        }
+    };
     let root = &parts.inventory.root;
     Ok(SiteInfo {
         tool: concat!("ctdl-dump ", env!("CARGO_PKG_VERSION")).into(),
         node: setting("c_nodename")?.unwrap_or_default(),
         fqdn: setting("c_fqdn")?.unwrap_or_default(),
-        release: tables.release()?,
-        release_by: None,
+        release: tables.dialect().release,
+        release_by: Some(release_by),
         layout: tables.layout,
-        layout_by: None,
+        layout_by: Some(tables.layout_by.clone()),
         without: Vec::new(),
         snapshot: parts.snapshot.clone(),
         root: Root { mode: (root.mode & 0o7777) as u16, owner: owners.user(root.uid), group: owners.group(root.gid) },

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use super::ReadSiteError;
 use crate::record::Layout;
 use crate::site::btree::{Item, Table};
-use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, Sample, table};
+use crate::site::layout::{self, Detected, Dialect, MAX_PAIR_VALUE_BYTES, Sample, table};
 
 /// All tables that are there, and the layout of what is in them.
 pub(in crate::site) struct Tables {
     tables: BTreeMap<u8, Table>,
     pub layout: Layout,
+    /// What told the layout, in words.
+    pub layout_by: String,
+    release: i64,
     samples: Vec<Sample>,
 }
 
@@ -35,8 +38,8 @@ impl Tables {
             }
         }
         let samples = samples(&tables)?;
-        let layout = layout::detect(&samples)?;
-        Ok(Tables { tables, layout, samples })
+        let Detected { layout, by } = layout::detect(&samples)?;
+        Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release, samples })
     }
 
     /// The table of that number, if the site has it.
@@ -76,10 +79,23 @@ impl Tables {
             .sum()
     }
 
-    /// The release whose schema the tables have.
-    pub fn release(&self) -> Result<i64, ReadSiteError> {
+    /// Whether there are settings in table 0d.
+    pub fn has_settings(&self) -> Result<bool, ReadSiteError> {
+        let Some(table) = self.get(table::CONFIG) else { return Ok(false) };
+        Ok(table.items().next_into(&mut Item::default())?)
+    }
+
+    /// Finds the release whose schema the tables have, and gives back what told it. `control` is what stands in `citadel.control`.
+    pub fn find_release(&mut self, has_settings: bool, control: Option<i64>) -> Result<String, ReadSiteError> {
         let level = self.setting("MM_hosted_upgrade_level")?;
-        Ok(layout::release(level.as_deref(), self.layout, &self.samples)?)
+        let (release, by) = layout::release(level.as_deref(), has_settings, control, self.layout, &self.samples)?;
+        self.release = release;
+        Ok(by.to_owned())
+    }
+
+    /// How the server wrote that they are of.
+    pub fn dialect(&self) -> Dialect {
+        Dialect { layout: self.layout, release: self.release }
     }
 }
 
@@ -90,15 +106,24 @@ pub(in crate::site) fn table_number(name: &str) -> Option<u8> {
     (format!("{number:02x}") == digits).then_some(number)
 }
 
-/// The first pair of each table, as far as the layout shows in it.
+/// So many pairs of each table tell the layout: enough to outvote a damaged one.
+const SAMPLES: usize = 200;
+
+/// The first pairs of each table, as far as the layout shows in them.
 fn samples(tables: &BTreeMap<u8, Table>) -> Result<Vec<Sample>, ReadSiteError> {
     let mut samples = Vec::new();
     for (number, table) in tables {
         let mut items = table.items();
         let mut item = Item::default();
-        let has_pair = items.next_into(&mut item)?;
-        let pair_bytes = has_pair.then(|| (item.key.len(), u64::from(item.value.len())));
-        samples.push(Sample { table: *number, order: table.byte_order(), pair_bytes });
+        let order = table.byte_order();
+        samples.push(Sample { table: *number, order, pair_bytes: None });
+        for _ in 0..SAMPLES {
+            if !items.next_into(&mut item)? {
+                break;
+            }
+            let pair_bytes = Some((item.key.len(), u64::from(item.value.len())));
+            samples.push(Sample { table: *number, order, pair_bytes });
+        }
     }
     Ok(samples)
 }

@@ -2,20 +2,27 @@
 
 mod cases;
 mod real;
+mod releases;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::record::schema;
-use crate::record::{Body, ByteOrder, Fields, Kind, Layout, Model, Value};
+use crate::record::{Body, ByteOrder, Fields, KeyPart, Kind, Layout, Model, Value};
 
-const LAYOUTS: [Layout; 4] = [
+const LAYOUTS: [Layout; 7] = [
     Layout { model: Model::Lp64, order: ByteOrder::Little },
     Layout { model: Model::Lp64, order: ByteOrder::Big },
     Layout { model: Model::Ilp32, order: ByteOrder::Little },
     Layout { model: Model::Ilp32, order: ByteOrder::Big },
+    Layout { model: Model::Ilp32Time64I386, order: ByteOrder::Little },
+    Layout { model: Model::Ilp32Time64, order: ByteOrder::Little },
+    Layout { model: Model::Ilp32Time64, order: ByteOrder::Big },
 ];
+
+/// One release of each kind of struct.
+const RELEASES: [i64; 6] = [772, 824, 902, 915, 930, 980];
 
 static STRUCTS: [&StructLayout; 6] = [&USER, &ROOM, &FLOOR, &VISIT, &METADATA, &USE];
 
@@ -24,19 +31,21 @@ fn any_layout() -> impl Strategy<Value = Layout> {
 }
 
 /// What a table holds after decoding and encoding; visits uncompressed.
-fn there_and_back(table: u8, layout: Layout, key: &[u8], value: &[u8]) -> Pair {
-    let decoded = decode_pair(table, layout, key, value);
+fn there_and_back(table: u8, dialect: Dialect, key: &[u8], value: &[u8]) -> Pair {
+    let decoded = decode_pair(table, dialect, key, value);
     schema::check(&decoded.header).unwrap();
     match &decoded.header.body {
         Some(Body::Inline(bytes)) => assert_eq!(bytes, decoded.body),
         Some(body) => assert_eq!(*body, Body::Segments(decoded.body.len() as u64)),
         None => assert!(decoded.body.is_empty()),
     }
-    encode_pair(&decoded.header, decoded.body, layout, true).unwrap()
+    encode_pair(&decoded.header, decoded.body, dialect, true).unwrap()
 }
 
-fn assert_same_bytes(table: u8, layout: Layout, key: &[u8], value: &[u8]) {
-    let pair = there_and_back(table, layout, key, value);
+fn assert_same_bytes(table: u8, dialect: impl Into<Dialect>, key: &[u8], value: &[u8]) {
+    let dialect = dialect.into();
+    let layout = dialect.layout;
+    let pair = there_and_back(table, dialect, key, value);
     assert_eq!((pair.table, pair.key.as_slice()), (table, key));
     if table == table::VISITS {
         assert_eq!(visit::is_compressed(layout, &pair.value), visit::is_compressed(layout, value));
@@ -46,25 +55,38 @@ fn assert_same_bytes(table: u8, layout: Layout, key: &[u8], value: &[u8]) {
     }
 }
 
-/// Fields of a struct, with numbers that fit all layouts.
+fn any_dialect() -> impl Strategy<Value = Dialect> {
+    (any_layout(), prop::sample::select(&RELEASES[..])).prop_map(|(layout, release)| Dialect { layout, release })
+}
+
+/// Fields of a struct of release 980, with numbers that fit all layouts.
 fn any_fields(layout_of: &'static StructLayout) -> impl Strategy<Value = Fields> {
-    let values: Vec<BoxedStrategy<Value>> = layout_of
-        .fields
+    any_fields_of(layout_of, 980)
+}
+
+/// Fields of a struct of a release, with numbers that fit all layouts.
+fn any_fields_of(layout_of: &'static StructLayout, release: i64) -> impl Strategy<Value = Fields> {
+    let members: Vec<_> = layout_of.fields.iter().filter(|field| field.until >= release).collect();
+    let values: Vec<BoxedStrategy<Value>> = members
         .iter()
         .map(|field| match field.c_type {
+            _ if field.since > release => Just(decode(layout_of, Dialect { release, ..LAYOUTS[0].into() }, &[]))
+                .prop_map(|empty| empty.get(field.name).unwrap().clone())
+                .boxed(),
             CType::Long | CType::Time | CType::Int => any::<i32>().prop_map(|n| Value::Int(n.into())).boxed(),
             CType::Unsigned => any::<u32>().prop_map(|n| Value::Int(n.into())).boxed(),
             CType::UnsignedShort => any::<u16>().prop_map(|n| Value::Int(n.into())).boxed(),
             CType::Char => any::<i8>().prop_map(|n| Value::Int(n.into())).boxed(),
             CType::UnsignedChar => any::<u8>().prop_map(|n| Value::Int(n.into())).boxed(),
+            CType::UnusedLong | CType::Unused(_) => unreachable!("not in the structs of tables"),
             CType::Text(size) => {
                 prop_oneof![vec(1u8.., 0..=size.min(200)), vec(1u8.., size)].prop_map(Value::String).boxed()
             }
         })
         .collect();
-    values.prop_map(|values| {
+    values.prop_map(move |values| {
         let mut fields = Fields::new();
-        for (field, value) in layout_of.fields.iter().zip(values) {
+        for (field, value) in members.iter().zip(values) {
             fields.set(field.name, value);
         }
         fields
@@ -96,9 +118,9 @@ fn any_value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 0..2000), vec(prop_oneof![8 => Just(0u8), 1 => any::<u8>()], 0..2000)]
 }
 
-fn any_pair() -> impl Strategy<Value = (u8, Layout, Vec<u8>, Vec<u8>)> {
-    (0u8..=table::COUNT, any_layout())
-        .prop_flat_map(|(table, layout)| (Just(table), Just(layout), any_key(table, layout), any_value()))
+fn any_pair() -> impl Strategy<Value = (u8, Dialect, Vec<u8>, Vec<u8>)> {
+    (0u8..=table::COUNT, any_dialect())
+        .prop_flat_map(|(table, dialect)| (Just(table), Just(dialect), any_key(table, dialect.layout), any_value()))
 }
 
 proptest! {
@@ -108,15 +130,15 @@ proptest! {
         layout in any_layout(),
     ) {
         let layout_of = STRUCTS[index];
-        let head = vec![7; layout_of.head.len()];
+        let head = vec![KeyPart::Number(7); layout_of.head.len()];
         let value = encode(layout_of, layout, &head, &fields).unwrap();
-        prop_assert_eq!(value.len(), layout_of.size[usize::from(layout.word_bytes() == 4)]);
+        prop_assert_eq!(value.len(), layout_of.size(layout.into()));
         prop_assert_eq!(decode(layout_of, layout, &value), fields);
     }
 
     #[test]
-    fn any_bytes_of_any_table_come_back_as_they_were((table, layout, key, value) in any_pair()) {
-        assert_same_bytes(table, layout, &key, &value);
+    fn any_bytes_of_any_table_come_back_as_they_were((table, dialect, key, value) in any_pair()) {
+        assert_same_bytes(table, dialect, &key, &value);
     }
 
     #[test]
@@ -131,7 +153,7 @@ proptest! {
         let table = [table::USERS, table::ROOMS, table::FLOORS, table::VISITS, table::USES][index];
         let word = layout.word_bytes();
         let key = vec![1; [5, 5, 4, 3 * word, 4][index]];
-        let mut value = encode(layout_of, layout, &vec![1; layout_of.head.len()], &fields).unwrap();
+        let mut value = encode(layout_of, layout, &vec![KeyPart::Number(1); layout_of.head.len()], &fields).unwrap();
         for (index, byte) in changes {
             let at = index.index(value.len());
             value[at] = byte;

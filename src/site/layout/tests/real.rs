@@ -1,7 +1,7 @@
 //! A few pairs of real 980 servers, typed in.
 
 use super::*;
-use crate::record::{Header, Key, KeyPart, Residue};
+use crate::record::{Header, Key, Residue};
 
 const LP64: Layout = LAYOUTS[0];
 const S390X: Layout = LAYOUTS[1];
