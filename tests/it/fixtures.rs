@@ -6,7 +6,7 @@ use crate::support::{project, python, unpack_site};
 
 #[test]
 fn the_packed_sites_hold_what_their_facts_say() {
-    for name in ["small", "small-i386", "small-s390x", "fresh", "crashed", "crashed-long"] {
+    for name in ["small", "small-i386", "small-s390x", "small-2016", "small-7xx", "fresh", "crashed", "crashed-long"] {
         let site = unpack_site(name);
         if name.starts_with("crashed") {
             let status = Command::new("db5.3_recover").arg("-h").arg(site.path().join("data")).status();

@@ -30,7 +30,7 @@ fn is_root() -> bool {
 
 #[test]
 fn a_site_written_from_its_records_is_the_same_site() {
-    for name in ["small", "fresh"] {
+    for name in ["small", "small-2016", "small-7xx", "fresh"] {
         let (old, new) = (unpack_site(name), tempfile::tempdir().unwrap());
         let scratch = tempfile::tempdir().unwrap();
         let old_site = Site::open(old.path()).unwrap();
@@ -61,8 +61,18 @@ fn a_site_written_from_its_records_is_the_same_site() {
         let mut comparison = Comparison::begin(&mut first, &mut second).unwrap();
         assert_eq!(comparison.next_difference().unwrap(), None, "{name}");
 
+        // Old releases keep settings, counters and a queue as structs in files.
+        for file in ["citadel.config", "citadel.control", "refcount_adjustments.dat"] {
+            let (old, new) = (std::fs::read(old.path().join(file)), std::fs::read(new.path().join(file)));
+            assert_eq!(old.ok(), new.ok(), "{file} of {name}");
+        }
         for number in 0..14 {
             let table = format!("data/cdb.{number:02x}");
+            let is_there = old.path().join(&table).exists();
+            assert_eq!(new.path().join(&table).exists(), is_there, "{table} of {name}");
+            if !is_there {
+                continue;
+            }
             let verified = Command::new("db5.3_verify").arg("-o").arg(new.path().join(&table)).status().unwrap();
             assert!(verified.success(), "{table}");
             // Visits are compressed anew: the comparison above has looked at what is in them.
@@ -245,4 +255,34 @@ fn losses_are_records_of_their_own() {
     let mut source = opened.source(options(scratch.path()), &Silent);
     let summary = copy(&mut source, &mut ctdl_dump::transfer::Discard, &Silent).unwrap();
     assert_eq!(summary.left_out, [(Kind::Loss, "message 7: its page is gone".to_owned())]);
+}
+
+#[test]
+fn a_site_of_2010_is_read_in_the_terms_of_its_release() {
+    let (site, scratch) = (unpack_site("small-7xx"), tempfile::tempdir().unwrap());
+    let opened = Site::open(site.path()).unwrap();
+    let info = opened.info();
+    assert_eq!((info.release, info.release_by.as_deref()), (772, Some("citadel.control")));
+    assert_eq!(info.node, b"y2010");
+    let mut source = opened.source(options(scratch.path()), &Silent);
+    let (mut settings, mut refcounts, mut screens) = (0, 0, 0);
+    while let Some(header) = source.next().unwrap() {
+        match header.kind {
+            Kind::Config => {
+                assert_eq!(header.fields.bytes("origin"), Some(&b"citadel.config"[..]));
+                settings += 1;
+            }
+            Kind::Control if header.key.to_string() == "citadel.control" => {
+                assert_eq!(header.fields.int("version"), Some(772));
+            }
+            Kind::Refcount => refcounts += 1,
+            Kind::User => screens += usize::from(header.fields.get("screenwidth").is_some()),
+            Kind::Message if header.fields.get("refcount").is_some() => {
+                assert!(header.fields.get("mimetype").is_some(), "message {}", header.key);
+            }
+            Kind::Table => panic!("{} could not be understood", header.key),
+            _ => {}
+        }
+    }
+    assert_eq!((settings, refcounts, screens), (75, 983, 20));
 }

@@ -12,7 +12,11 @@ use ctdl_dump::site::{SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
+use crate::error::Usage;
 use crate::place;
+
+/// The first release whose tables a server of 980 reads as they are.
+const FIRST_READ_BY_980: i64 = 975;
 
 /// How a site is built.
 pub struct Plan<'a> {
@@ -22,6 +26,8 @@ pub struct Plan<'a> {
     pub scratch: Option<&'a Path>,
     /// Whether what was written is read again, and compared.
     pub reads_back: bool,
+    /// Whether a site of an old release is written as it was, for a server of that release.
+    pub keeps_release: bool,
 }
 
 /// A complete site that is not in its place yet. It vanishes when it is dropped.
@@ -60,6 +66,13 @@ pub fn build(
     monitor: &dyn Monitor,
     context: &Context,
 ) -> Result<Built> {
+    let release = source.site().release;
+    if release < FIRST_READ_BY_980 && !plan.keeps_release {
+        return Err(Usage(format!(
+            "the site is of release {release}, and a server of 980 would not understand it as it is; import it with --keep-release where a server of {release} runs"
+        ))
+        .into());
+    }
     let told: Vec<String> = target.notes().to_vec();
     let owner = owner_of(target.path(), context);
     let layout = layout_of(target.path(), context);

@@ -73,4 +73,14 @@ pub mod table {
     pub const CONFIG: u8 = 0x0d;
     /// How many tables release 980 has.
     pub const COUNT: u8 = 14;
+
+    /// How many tables a release has.
+    pub const fn count(release: i64) -> u8 {
+        match release {
+            ..736 => 11,
+            736 => 12,
+            737..902 => 13,
+            _ => COUNT,
+        }
+    }
 }

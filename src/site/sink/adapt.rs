@@ -89,13 +89,16 @@ impl Adapter {
         if !self.is_same_layout && header.residue.is_some() {
             self.residues += 1;
         }
-        if !matches!(header.kind, Kind::Config | Kind::File | Kind::Log) {
+        if !matches!(header.kind, Kind::Config | Kind::Control | Kind::File | Kind::Log) {
             return Cow::Borrowed(header);
         }
         let mut adapted = header.clone();
         match header.kind {
             Kind::Config => self.setting(&mut adapted),
             _ => self.owners(&mut adapted.fields),
+        }
+        if header.kind == Kind::Control && self.without_fulltext && header.fields.get("fulltext").is_some() {
+            adapted.fields.set_int("fulltext", 0);
         }
         if header.kind == Kind::File && header.fields.bytes("type") == Some(b"file") {
             self.drop_set_id(&mut adapted);

@@ -3,10 +3,10 @@
 
 use super::WriteSiteError;
 use crate::record::{Header, Kind, Layout};
-use crate::site::layout::{self, MessageKey, Pair};
+use crate::site::layout::{self, Dialect, MessageKey, Pair};
 
 /// Looks at the pair of a record that is one pair; `body` is what of the record's body stands in it.
-pub(super) fn of_pair(header: &Header, body: &[u8], pair: &Pair, target: Layout) -> Result<(), WriteSiteError> {
+pub(super) fn of_pair(header: &Header, body: &[u8], pair: &Pair, target: Dialect) -> Result<(), WriteSiteError> {
     if header.kind == Kind::Table {
         // Bytes that are carried as they are.
         return Ok(());

@@ -26,6 +26,8 @@ pub(super) struct Batch {
     pub parts: Vec<Part>,
     /// Behind this batch no pair comes for a table but these; for none, if it is the last one.
     pub only: Option<&'static [u8]>,
+    /// How many tables a server of the site's release has, in the first batch.
+    pub tables: Option<u8>,
     pub is_last: bool,
 }
 
@@ -65,6 +67,8 @@ pub(super) struct Builder {
     finishing: Vec<JoinHandle<Result<Tallies, WriteSiteError>>>,
     /// The tables that may still get pairs.
     only: &'static [u8],
+    /// How many tables there are to be.
+    count: u8,
 }
 
 const ALL: [u8; table::COUNT as usize] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
@@ -76,12 +80,13 @@ struct Open {
 
 impl Builder {
     pub fn new(plan: Plan) -> Self {
-        Builder { plan, open: BTreeMap::new(), value: None, finishing: Vec::new(), only: &ALL }
+        Builder { plan, open: BTreeMap::new(), value: None, finishing: Vec::new(), only: &ALL, count: table::COUNT }
     }
 
     /// Takes batches, and gives them back for their memory, up to the last one; then ends all tables. `None` if the last one never came.
     pub fn run(mut self, batches: &Receiver<Batch>, used: &Sender<Batch>) -> Result<Option<Tallies>, WriteSiteError> {
         while let Ok(mut batch) = batches.recv() {
+            self.count = batch.tables.take().unwrap_or(self.count);
             self.take(&batch)?;
             if batch.is_last {
                 return self.finish().map(Some);
@@ -157,6 +162,7 @@ impl Builder {
     /// Ends the tables that are complete on another thread: their trees are built, and go to the disk, while other tables are being filled.
     fn finish_all_but(&mut self, only: &'static [u8]) -> Result<(), WriteSiteError> {
         let complete = ALL.iter().filter(|number| self.only.contains(number) && !only.contains(number));
+        let complete = complete.filter(|number| **number < self.count).collect::<Vec<_>>();
         for number in complete {
             self.open(*number)?;
         }
@@ -179,7 +185,8 @@ impl Builder {
 
     /// Ends the tables that are open, and makes those that no record came for: a server has all of them.
     fn finish(mut self) -> Result<Tallies, WriteSiteError> {
-        for number in self.only {
+        let (only, count) = (self.only, self.count);
+        for number in only.iter().filter(|number| **number < count) {
             self.open(*number)?;
         }
         let (mut tallies, _) = finish(std::mem::take(&mut self.open), &self.plan)?;

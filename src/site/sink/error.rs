@@ -34,6 +34,14 @@ pub enum WriteSiteError {
         /// The room's key.
         key: String,
     },
+    /// There is content for a struct of an old release, but no record of its file.
+    #[error(
+        "there are records of what stands in {file}, but none of the file; the archive is not one that ctdl-dump wrote"
+    )]
+    StructWithoutFile {
+        /// The file.
+        file: String,
+    },
     /// A record that is one value of a table is longer than any that is made.
     #[error("a value of more than {limit} bytes where none can be; the archive is not one that ctdl-dump wrote")]
     ValueTooLong {
@@ -102,6 +110,7 @@ impl From<WriteSiteError> for Failure {
         let class = match &error {
             WriteSiteError::BadPath { .. }
             | WriteSiteError::ListWithoutRoom { .. }
+            | WriteSiteError::StructWithoutFile { .. }
             | WriteSiteError::ValueTooLong { .. } => Class::Damaged,
             _ => Class::Failed,
         };

@@ -12,6 +12,7 @@ mod error;
 mod files;
 mod misfits;
 mod readback;
+mod structs;
 mod tables;
 mod tally;
 mod target;
@@ -29,16 +30,20 @@ use adapt::Adapter;
 use builder::{Plan, Tallies};
 use checklist::Checklist;
 use files::FileWriter;
+use structs::StructFiles;
 use tables::{TableSet, ValueStream};
 
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink};
 use crate::record::{Body, End, Header, Kind, Layout, SiteInfo};
-use crate::site::layout::{self, FromBody, LayoutError, MessageKey, table};
+use crate::site::layout::{self, Dialect, FromBody, LayoutError, MessageKey, table};
 
 /// Writes a site into a directory.
 pub struct SiteSink {
     target: Layout,
+    /// The site's own release, and the target's layout.
+    dialect: Dialect,
+    structs: StructFiles,
     tables: TableSet,
     files: FileWriter,
     adapter: Adapter,
@@ -73,6 +78,8 @@ impl SiteSink {
         let files = FileWriter::create(root, owner.ids())?;
         Ok(SiteSink {
             target,
+            dialect: target.into(),
+            structs: StructFiles::default(),
             tables: TableSet::begin(Plan {
                 data: root.join("data"),
                 scratch,
@@ -101,9 +108,22 @@ impl SiteSink {
         self.current = match header.kind {
             Kind::Loss | Kind::Omitted => Current::Nothing,
             Kind::File | Kind::Log if self.misfits.count() > 0 => Current::Nothing,
+            Kind::Config if header.fields.get("origin").is_some() => {
+                self.structs.setting(header);
+                return Ok(());
+            }
+            Kind::Control => {
+                self.structs.control(header);
+                Current::Nothing
+            }
+            Kind::Refcount => {
+                self.structs.refcount(header, self.dialect, self.adapter.is_same_layout())?;
+                Current::Nothing
+            }
             Kind::File if header.body.is_some() && header.fields.get("target").is_some() => Current::Link(Vec::new()),
             Kind::File | Kind::Log => {
                 self.tables.only(&[])?;
+                self.struct_files(header.key.last_name().filter(|_| header.kind == Kind::File))?;
                 self.files.begin(header)?;
                 Current::File
             }
@@ -141,8 +161,8 @@ impl SiteSink {
 
     /// Writes a record that is one pair.
     fn pair(&mut self, header: &Header, body: &[u8]) -> Result<(), WriteSiteError> {
-        let pair = layout::encode_pair(header, body, self.target, self.adapter.is_same_layout())?;
-        agreement::of_pair(header, body, &pair, self.target)?;
+        let pair = layout::encode_pair(header, body, self.dialect, self.adapter.is_same_layout())?;
+        agreement::of_pair(header, body, &pair, self.dialect)?;
         self.tables.put(&pair)
     }
 
@@ -271,6 +291,8 @@ impl SiteSink {
 impl Sink for SiteSink {
     fn begin(&mut self, site: &SiteInfo) -> Result<(), Failure> {
         self.adapter.begin(site);
+        self.dialect.release = site.release;
+        self.tables.exist(table::count(site.release));
         Ok(self.files.set_root(&site.root, &self.adapter)?)
     }
 
@@ -308,6 +330,7 @@ impl Sink for SiteSink {
             let misfits = std::mem::replace(&mut self.misfits, Misfits::new(self.target));
             return Err(WriteSiteError::Misfits(misfits).into());
         }
+        self.struct_files(None)?;
         self.tallies = self.tables.finish()?;
         Ok(self.files.finish()?)
     }

@@ -64,6 +64,11 @@ impl TableSet {
         Ok(TableSet { thread: Some(Writing { batches, used, thread }), batch: Batch::default(), only: None })
     }
 
+    /// So many tables are made, also where no record comes for them.
+    pub fn exist(&mut self, count: u8) {
+        self.batch.tables = Some(count);
+    }
+
     /// Writes nothing from now on: the tables will not be used.
     pub fn stop(&mut self) {
         self.batch = Batch::default();

@@ -32,6 +32,8 @@ pub(super) struct Walk<'s> {
     /// The parts of all messages, which are looked through before the `table` records come, since some of those are found there.
     messages: Option<Messages>,
     total_bytes: Option<u64>,
+    /// Whether structs in files are taken for files like others.
+    all_are_files: bool,
 }
 
 /// Where the records of the present kind come from.
@@ -65,6 +67,7 @@ impl<'s> Records<'s> {
                 lists: None,
                 messages: None,
                 total_bytes: None,
+                all_are_files: false,
             },
             stage: Stage::Start,
         }
@@ -73,7 +76,9 @@ impl<'s> Records<'s> {
     /// Begins with those that come behind all tables.
     pub(super) fn of_files(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
         let files = Stage::Files((0..).zip(&site.inventory().entries));
-        Records { stage: files, ..Records::begin(site, options, monitor) }
+        let mut records = Records { stage: files, ..Records::begin(site, options, monitor) };
+        records.walk.all_are_files = true;
+        records
     }
 
     /// The next record, and where its body lies. The header's own body may be a placeholder for it.
@@ -106,7 +111,7 @@ impl<'s> Records<'s> {
             Stage::Ordered(_, ordered) => ordered.next(),
             Stage::Messages(messages) => messages.next(walk.tables),
             Stage::Files(entries) => Ok(entries
-                .find(|(_, entry)| !walk.site.structs().has(&entry.path))
+                .find(|(_, entry)| walk.all_are_files || !walk.site.structs().has(&entry.path))
                 .map(|(number, entry)| files::file_record(number, entry, &mut walk.owners))),
             Stage::Logs(number) => {
                 let Some(log) = walk.logs.get(*number as usize) else { return Ok(None) };

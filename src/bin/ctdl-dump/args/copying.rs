@@ -86,6 +86,9 @@ pub struct Import {
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long)]
     pub replace: bool,
+    /// Write a site of an old release as it was, for a server of that release
+    #[arg(long)]
+    pub keep_release: bool,
     /// Trust the disk: don't read back what was written before it is put into place, which is about a tenth of the work
     #[arg(long)]
     pub no_read_back: bool,

@@ -33,7 +33,12 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let target = building::open_target(&args.site, args.replace, context)?;
     context.screen.task("import");
     let mut reader = Ahead::start(*place::open_archive(&args.archive, args.threads, context)?)?;
-    let plan = Plan { source: &source, scratch: args.scratch.as_deref(), reads_back: !args.no_read_back };
+    let plan = Plan {
+        source: &source,
+        scratch: args.scratch.as_deref(),
+        reads_back: !args.no_read_back,
+        keeps_release: args.keep_release,
+    };
     let built = building::build(&mut reader, target, &plan, &context.screen, context)?;
     let summary = built.put_in_place(context)?;
     context.screen.summary(&summary);

@@ -78,12 +78,18 @@ fn of_file(file: File) -> Result<Found> {
     })
 }
 
+/// What told a fact, behind it.
+fn told_by(what: &Option<String>) -> String {
+    what.as_ref().map(|what| format!(" ({what})")).unwrap_or_default()
+}
+
 impl Found {
     fn text(&self) -> String {
         let site = &self.site;
         let mut lines = vec![
             format!("node         {} ({})", printable(&site.node), printable(&site.fqdn)),
-            format!("release      {}, {}", site.release, site.layout),
+            format!("release      {}{}", site.release, told_by(&site.release_by)),
+            format!("machine      {}{}", site.layout, told_by(&site.layout_by)),
             format!("snapshot     {}; {}", site.snapshot.method, site.snapshot.proof),
             format!("afterwards   {}", self.state_after),
             format!("taken        {}, by {}", utc::second(site.snapshot.taken), site.tool),
@@ -106,6 +112,7 @@ impl Found {
         let left_out: Vec<Json> =
             self.left_out.iter().map(|(kind, what)| json!({"kind": kind.name(), "what": what})).collect();
         json!({"node": json::text(&site.node), "fqdn": json::text(&site.fqdn), "release": site.release,
+            "release_by": site.release_by, "layout_by": site.layout_by,
             "layout": site.layout.to_string(), "tool": site.tool, "taken": site.snapshot.taken,
             "method": site.snapshot.method, "proof": site.snapshot.proof, "state_after": self.state_after,
             "without": site.without, "kinds": json::kinds(&self.kinds), "left_out": left_out,
