@@ -10,6 +10,7 @@ mod serve;
 mod serve_site;
 mod served_records;
 pub mod snapshot;
+pub mod upgrade;
 
 pub use ahead::{Ahead, copy_ahead};
 pub use compare::{Comparison, Difference, FieldDifference};

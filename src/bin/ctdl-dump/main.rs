@@ -19,6 +19,7 @@ mod stream;
 mod summary;
 mod tls;
 mod token;
+mod upgrading;
 mod utc;
 mod watched;
 

@@ -106,13 +106,19 @@ fn look_at(leftover: &Leftover, path: &Path, context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to read an archive from a keyboard.
+pub fn refuse_terminal() -> Result<()> {
+    if std::io::stdin().is_terminal() {
+        usage!("standard input is a terminal, and an archive can't be typed: redirect it from a file or a pipe");
+    }
+    Ok(())
+}
+
 /// Opens an archive to read all of it, with so many threads that unpack it.
 pub fn open_archive(path: &Path, threads: Option<u16>, context: &Context) -> Result<Box<Reader<Box<dyn Read + Send>>>> {
     let threads = context.threads(threads);
     if path == Path::new("-") {
-        if std::io::stdin().is_terminal() {
-            usage!("standard input is a terminal, and an archive can't be typed: redirect it from a file or a pipe");
-        }
+        refuse_terminal()?;
         let input: Box<dyn Read + Send> = Box::new(Stream::stdin(&context.interrupt).context("standard input")?);
         return Ok(Box::new(Reader::new(input, threads).map_err(Failure::from).context("standard input")?));
     }

@@ -8,12 +8,12 @@ use anyhow::Result;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::install::{self, Recovered};
-use ctdl_dump::transfer::Ahead;
 
 use super::Context;
 use crate::args::Import;
 use crate::building::{self, Plan};
 use crate::exit_code::ExitCode;
+use crate::upgrading::Records;
 use crate::{json, place, summary, utc};
 
 /// Makes a site from an archive.
@@ -31,16 +31,19 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     }
     let source = source.unwrap_or_else(|| "import from standard input".into());
     let target = building::open_target(&args.site, args.replace, context)?;
-    context.screen.task("import");
-    let mut reader = Ahead::start(*place::open_archive(&args.archive, args.threads, context)?)?;
+    let scratch = place::scratch_directory(args.scratch.as_deref(), Some(target.path()))?;
+    let records = Records::open(args, &scratch, context)?;
+    records.refuse_older_target(target.path())?;
     let plan = Plan {
         source: &source,
         scratch: args.scratch.as_deref(),
         reads_back: !args.no_read_back,
         keeps_release: args.keep_release,
     };
-    let built = building::build(&mut reader, target, &plan, &context.screen, context)?;
+    context.screen.task("import");
+    let (built, notices) = records.give(|source| building::build(source, target, &plan, &context.screen, context))?;
     let summary = built.put_in_place(context)?;
+    notices.iter().for_each(|notice| context.screen.say(notice));
     context.screen.summary(&summary);
     if args.json {
         let mut output = context.data()?;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, RandomReader, Writer};
 use ctdl_dump::codec::Digest;
-use ctdl_dump::endpoint::Failure;
+use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Monitor;
-use ctdl_dump::transfer::copy;
 use ctdl_dump::transfer::pull::{Merged, Missing, Plan};
+use ctdl_dump::transfer::{copy, upgrade};
 use ctdl_dump::wire::{Connector, Info, Steady};
 
 use crate::args::Pull;
@@ -56,6 +56,14 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
     let mut begun = Instant::now();
     let mut lap = || std::mem::replace(&mut begun, Instant::now()).elapsed();
     let info = steady.attempt(|client| client.info()).map_err(Failure::from)?;
+    if upgrade::is_older(&info.site) {
+        let problem = format!(
+            "the site is of release {}, and has to be read as a whole before it can become one of release {}: stop its server and pull it with --site, without --cutover",
+            info.site.release,
+            upgrade::CURRENT_RELEASE
+        );
+        return Err(Failure::new(Class::Failed, problem).into());
+    }
     took.snapshot = lap();
     let (arrived, records) = fetch(&mut steady, info, kept, &context.screen, context)?;
     let bytes = steady.bytes().0;
