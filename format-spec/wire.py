@@ -347,11 +347,11 @@ class Conversation:
             case _:
                 self.ok()
 
-    def ok(self, code=200):
+    def ok(self, *codes):
         found, text = reply(self.server)
         if 500 <= found < 600:
             raise Refused(text)
-        demand(found == code, f"{found} {text}, where {code} must come")
+        demand(found in (codes or [200]), f"{found} {text} where it can't come")
         return text.split("|")
 
     def see(self, fields):
@@ -402,9 +402,13 @@ class Conversation:
 
     def put(self, site):
         """10"""
-        offset, count = map(number, self.ok(400))
-        position = self.server.counted(count)
+        found = self.ok(200, 400)
         ctz.check_site(site)
+        if len(found) == 1:
+            from_hex(*found, 32)
+            return
+        offset, count = map(number, found)
+        position = self.server.counted(count)
         part = [*decode_one(position, "a position"), offset] if position else None
         Records(self.client, "all", part=part).read_all()
         from_hex(*self.ok(), 32)

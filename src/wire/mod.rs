@@ -17,7 +17,7 @@ mod totals;
 mod words;
 
 pub use client::{
-    Client, Connector, Greeting, Info, Listed, Listing, Login, Steady, SteadyChosen, SteadyRecords, Taken,
+    Client, Connector, Greeting, Info, Listed, Listing, Login, Offered, Steady, SteadyChosen, SteadyRecords, Taken,
 };
 pub use command::{Action, Command, EndOfLease, Level, Resume, Scope};
 pub use error::WireError;
@@ -25,7 +25,7 @@ pub use frame::{Frames, Position, Receiver, Sender};
 pub use item::Item;
 pub use line::{Input, MAX_LINE_BYTES, Output};
 pub use reply::{Code, Reply};
-pub use served::{Pulse, Refusal, SegmentAt, Segments, Served, SnapshotId, View};
+pub use served::{Pulse, Reception, Refusal, SegmentAt, Segments, Served, SnapshotId, View};
 pub use server::{Event, Server};
 pub use totals::{Tally, Totals};
 pub use words::{Abilities, decode_keys, decode_position, encode_keys, encode_position};

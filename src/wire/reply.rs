@@ -47,6 +47,8 @@ impl Code {
     pub const FRAMES: Code = Code(600);
     /// Still at work; the reply is yet to come.
     pub const AT_WORK: Code = Code(900);
+    /// Something about what is being done that a person must know; the reply is yet to come.
+    pub const NOTICE: Code = Code(901);
 
     /// The number.
     pub fn number(self) -> u16 {

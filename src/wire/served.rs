@@ -57,6 +57,15 @@ impl From<Failure> for Refusal {
     }
 }
 
+/// How far records of a peer's snapshot have come.
+#[derive(Debug)]
+pub enum Reception {
+    /// So far; the receiver takes the rest.
+    Open(Box<Receiver>),
+    /// They are in place, and have this site digest; the peer could not be told any more.
+    InPlace(Digest),
+}
+
 /// A place whose snapshots are served to one client.
 pub trait Served {
     /// What it can do, but for `zstd` and `login`, which are the server's business.
@@ -81,8 +90,8 @@ pub trait Served {
     }
 
     /// Gets ready to take the records of a peer's snapshot. The receiver knows what of them is here already, from an earlier connection.
-    fn receive(&mut self, id: SnapshotId, site: &SiteInfo) -> Result<Receiver, Refusal> {
-        let _ = (id, site);
+    fn receive(&mut self, id: SnapshotId, site: &SiteInfo, pulse: Pulse) -> Result<Reception, Refusal> {
+        let _ = (id, site, pulse);
         Err(Refusal::new(Code::NOT_HERE, "this server gives records and takes none"))
     }
 
@@ -90,6 +99,11 @@ pub trait Served {
     fn take(&mut self, source: &mut dyn Source, pulse: Pulse) -> Result<Digest, Refusal> {
         let _ = (source, pulse);
         Err(Refusal::new(Code::NOT_HERE, "this server gives records and takes none"))
+    }
+
+    /// What the client must know of what was done since it was asked last, a line each.
+    fn notices(&mut self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The client gave a sign of life.

@@ -105,7 +105,7 @@ impl<R: Read, C: Connector> Source for Continued<'_, R, C> {
 }
 
 /// What an archive gives, `None` where it is cut or damaged: what it gave before was right, each frame by its checksum, and the peer's totals decide at the end.
-pub(super) fn up_to_the_cut<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(in crate::transfer) fn up_to_the_cut<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(given) => Ok(Some(given)),
         Err(failure) if failure.class == Class::Damaged => Ok(None),

@@ -8,6 +8,7 @@ mod shortened;
 
 pub use chosen::{Chosen, Missing};
 pub use continued::Continued;
+pub(super) use continued::up_to_the_cut;
 pub use merged::Merged;
 pub use plan::Plan;
 pub use shortened::complete_records;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use self::kept::KeptViews;
 use self::lease::{LeaseSlot, refusal};
 use self::view::SiteView;
+pub(super) use self::work::PULSE_EVERY;
 use self::work::with_pulse;
 use super::snapshot::{self, Request, Taken, Way};
 use crate::endpoint::Failure;

@@ -10,7 +10,7 @@ use crate::monitor::Monitor;
 use crate::wire::Pulse;
 
 /// How often a peer hears that the work goes on.
-pub(super) const PULSE_EVERY: Duration = Duration::from_secs(10);
+pub(in crate::transfer) const PULSE_EVERY: Duration = Duration::from_secs(10);
 
 /// Works in a thread of its own, while the peer is told what is done. The work is interrupted when the peer has gone.
 pub(super) fn with_pulse<T: Send>(

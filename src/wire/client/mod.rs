@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 
 pub use self::chosen::SteadyChosen;
 pub use self::listing::{Listed, Listing};
+pub use self::push::Offered;
 pub use self::steady::{Connector, Steady, SteadyRecords};
 use super::command::{Action, Command, EndOfLease, Level, Resume, Scope};
 use super::error::{WireError, shortened};
@@ -257,17 +258,23 @@ impl<R: Read, W: Write> Client<R, W> {
         let sent =
             self.output.line(&line).and_then(|()| self.output.counted(counted)).and_then(|()| self.output.flush());
         // A server that takes nothing any more may have said why.
-        sent.map_err(|error| if self.asked.is_empty() { self.last_words().unwrap_or(error) } else { error })
+        sent.map_err(
+            |error| if self.asked.is_empty() { self.last_words(&mut |_, _| ()).unwrap_or(error) } else { error },
+        )
     }
 
     fn reply(&mut self, at_work: &mut dyn FnMut(&str)) -> Result<Reply, WireError> {
+        self.reply_told(&mut |_, text| at_work(text))
+    }
+
+    fn reply_told(&mut self, told: &mut dyn FnMut(Code, &str)) -> Result<Reply, WireError> {
         for _ in 0..MOST_AT_WORK_LINES {
             let line = self.input.line()?;
             let reply = Reply::parse(&line).ok_or_else(|| WireError::unexpected(&line, "a reply"))?;
             if reply.code.class() != 9 {
                 return Ok(reply);
             }
-            at_work(&reply.text);
+            told(reply.code, &reply.text);
         }
         Err(WireError::Silent)
     }

@@ -13,13 +13,33 @@ use crate::wire::served::SnapshotId;
 use crate::wire::totals::Totals;
 use crate::wire::words::{self, from_hex, number};
 
+const DIGEST_EXPECTED: &str = "the digest of what arrived";
+
+/// What a server says to records that are offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It takes them, from behind this one on.
+    Taken(Option<Position>),
+    /// They are in place, and have this site digest.
+    InPlace(Digest),
+}
+
 impl<R: Read, W: Write> Client<R, W> {
-    /// Offers the records of a snapshot to a server that takes some. It says behind which of them to begin.
-    pub fn put(&mut self, id: SnapshotId, site: &SiteInfo) -> Result<Option<Position>, WireError> {
+    /// Offers the records of a snapshot to a server that takes some. It says behind which of them to begin. `told` gets what it says meanwhile.
+    pub fn put(
+        &mut self,
+        id: SnapshotId,
+        site: &SiteInfo,
+        told: &mut dyn FnMut(Code, &str),
+    ) -> Result<Offered, WireError> {
         const EXPECTED: &str = "where to begin";
         let content = site_info::encode(site);
         self.send(&Command::Sync(Scope::All, Action::Put { id, bytes: content.len() }), &content)?;
-        let reply = self.reply(&mut |_| ())?.expect(Code::SEND, EXPECTED)?;
+        let reply = self.reply_told(told)?;
+        if reply.code == Code::OK {
+            return in_place(&reply).map(Offered::InPlace);
+        }
+        let reply = reply.expect(Code::SEND, EXPECTED)?;
         let place = match reply.fields().as_slice() {
             [offset, bytes] => number(offset).zip(number(bytes)),
             _ => None,
@@ -28,10 +48,10 @@ impl<R: Read, W: Write> Client<R, W> {
         let mut position = Vec::new();
         piece(&mut self.input, bytes, "a position", &mut position)?;
         if position.is_empty() {
-            return Ok(None);
+            return Ok(Offered::Taken(None));
         }
         let (kind, key) = words::decode_position(&position)?;
-        Ok(Some(Position { kind, key, offset }))
+        Ok(Offered::Taken(Some(Position { kind, key, offset })))
     }
 
     /// Sends the records that `put` has offered; of a part, if so many are told.
@@ -42,19 +62,23 @@ impl<R: Read, W: Write> Client<R, W> {
         }
     }
 
-    /// Waits until the server has put in place what was sent; gives the site digest that it found.
-    pub fn end_put(&mut self, at_work: &mut dyn FnMut(&str)) -> Result<Digest, WireError> {
-        const EXPECTED: &str = "the digest of what arrived";
+    /// Waits until the server has put in place what was sent; gives the site digest that it found. `told` gets what it says meanwhile, with its
+    /// code: what must be known ([`Code::NOTICE`]), and what is being done.
+    pub fn end_put(&mut self, told: &mut dyn FnMut(Code, &str)) -> Result<Digest, WireError> {
         self.output.flush()?;
-        let reply = self.reply(at_work)?.expect(Code::OK, EXPECTED)?;
-        from_hex(&reply.text).ok_or_else(|| WireError::unexpected(&reply.encode(), EXPECTED))
+        let reply = self.reply_told(told)?.expect(Code::OK, DIGEST_EXPECTED)?;
+        in_place(&reply)
     }
 
     /// Why the server has stopped to take what is sent to it, if it said so.
-    pub fn last_words(&mut self) -> Option<WireError> {
-        match self.reply(&mut |_| ()) {
+    pub fn last_words(&mut self, told: &mut dyn FnMut(Code, &str)) -> Option<WireError> {
+        match self.reply_told(told) {
             Ok(Reply { code, text }) if code.class() == 5 => Some(WireError::Refused { code, text }),
             _ => None,
         }
     }
+}
+
+fn in_place(reply: &Reply) -> Result<Digest, WireError> {
+    from_hex(&reply.text).ok_or_else(|| WireError::unexpected(&reply.encode(), DIGEST_EXPECTED))
 }

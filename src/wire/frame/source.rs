@@ -6,6 +6,7 @@ use super::receiver::Receiver;
 use crate::codec::Digest;
 use crate::endpoint::{Failure, Source};
 use crate::record::{End, Header, SiteInfo};
+use crate::wire::error::WireError;
 use crate::wire::line::Input;
 
 /// Records as they come over one connection.
@@ -13,12 +14,23 @@ pub struct Frames<'a, R: Read> {
     input: &'a mut Input<R>,
     receiver: Receiver,
     site: SiteInfo,
+    is_cut: bool,
 }
 
 impl<'a, R: Read> Frames<'a, R> {
     /// What comes over a connection. The site was told before.
     pub fn new(input: &'a mut Input<R>, receiver: Receiver, site: SiteInfo) -> Self {
-        Frames { input, receiver, site }
+        Frames { input, receiver, site, is_cut: false }
+    }
+
+    /// Whether the connection has ended, or was silent for too long, before all had come.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    fn seen<T>(&mut self, result: Result<T, WireError>) -> Result<T, Failure> {
+        self.is_cut |= result.as_ref().is_err_and(WireError::is_of_the_connection);
+        Ok(result?)
     }
 }
 
@@ -28,11 +40,13 @@ impl<R: Read> Source for Frames<'_, R> {
     }
 
     fn next(&mut self) -> Result<Option<Header>, Failure> {
-        Ok(self.receiver.next(self.input)?)
+        let next = self.receiver.next(self.input);
+        self.seen(next)
     }
 
     fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
-        Ok(self.receiver.segment(self.input, segment)?)
+        let is_there = self.receiver.segment(self.input, segment);
+        self.seen(is_there)
     }
 
     fn digest(&self) -> Digest {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use super::answer::{Broken, totals_of};
-use super::{Session, Then, with_pulse};
+use super::{Event, Session, Then, with_pulse};
 use crate::codec::{SEGMENT_BYTES, site_info};
 use crate::endpoint::{Failure, Source};
 use crate::record::{Key, Kind};
@@ -11,7 +11,7 @@ use crate::wire::command::{Resume, Scope};
 use crate::wire::error::WireError;
 use crate::wire::frame::{Frames, Sender};
 use crate::wire::reply::{Code, Reply};
-use crate::wire::served::{Refusal, SnapshotId, View};
+use crate::wire::served::{Reception, Refusal, SnapshotId, View};
 use crate::wire::words::{self, hex};
 
 impl<R: Read, W: Write> Session<'_, R, W> {
@@ -62,12 +62,15 @@ impl<R: Read, W: Write> Session<'_, R, W> {
 
     /// Takes the records of a peer. After a failure nobody knows where the next command begins.
     pub(super) fn put(&mut self, command: &str, id: SnapshotId, counted: &[u8]) -> Result<Then, WireError> {
-        let receiver = site_info::decode(counted)
-            .map_err(illegal)
-            .and_then(|site| self.served.receive(id, &site).map(|receiver| (receiver, site)));
+        let receiver = site_info::decode(counted).map_err(illegal).and_then(|site| {
+            let ready = with_pulse(&mut self.output, |pulse| self.served.receive(id, &site, pulse));
+            ready.map(|receiver| (receiver, site))
+        });
         let (receiver, site) = match receiver {
-            Ok(ready) => ready,
+            Ok((Reception::Open(receiver), site)) => (*receiver, site),
+            Ok((Reception::InPlace(digest), _)) => return self.done(command, Ok(hex(&digest))),
             Err(refusal) => {
+                self.tell_notices()?;
                 self.refuse(command, &refusal)?;
                 return Ok(Then::GoOn);
             }
@@ -81,6 +84,13 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         self.output.flush()?;
         let mut frames = Frames::new(&mut self.input, receiver, site);
         let taken = with_pulse(&mut self.output, |pulse| self.served.take(&mut frames, pulse));
+        if let (true, Err(refusal)) = (frames.is_cut(), &taken) {
+            // Nobody is left to be told.
+            let Refusal { code, text } = refusal;
+            (self.journal)(&Event::Refused { command, code: *code, text });
+            return Err(WireError::Cut { what: "records that were given" });
+        }
+        self.tell_notices()?;
         match taken {
             Ok(digest) => self.done(command, Ok(hex(&digest))),
             Err(refusal) => {
@@ -88,6 +98,13 @@ impl<R: Read, W: Write> Session<'_, R, W> {
                 Ok(Then::Close)
             }
         }
+    }
+
+    fn tell_notices(&mut self) -> Result<(), WireError> {
+        for notice in self.served.notices() {
+            self.output.line(&Reply::new(Code::NOTICE, notice).encode())?;
+        }
+        Ok(())
     }
 }
 

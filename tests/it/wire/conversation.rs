@@ -10,8 +10,9 @@ use ctdl_dump::monitor::Silent;
 use ctdl_dump::record::{Body, Key, Kind, SiteInfo};
 use ctdl_dump::transfer::{ArchiveView, Discard, copy};
 use ctdl_dump::wire::{
-    Abilities, Action, Client, Code, Command, EndOfLease, Input, Item, Listing, Login, Position, Pulse, Receiver,
-    Refusal, Resume, Scope, Served, Server, SnapshotId, View, WireError, decode_keys, decode_position,
+    Abilities, Action, Client, Code, Command, EndOfLease, Input, Item, Listing, Login, Offered, Position, Pulse,
+    Receiver, Reception, Refusal, Resume, Scope, Served, Server, SnapshotId, View, WireError, decode_keys,
+    decode_position,
 };
 
 use super::script::{Script, scripts};
@@ -27,11 +28,12 @@ struct Scripted<'a> {
     script: &'a Script,
     view: Arc<ArchiveView>,
     is_held: bool,
+    notices: Vec<String>,
 }
 
 impl<'a> Scripted<'a> {
     fn new(script: &'a Script) -> Self {
-        Scripted { script, view: archive(script.says("serve").unwrap()), is_held: false }
+        Scripted { script, view: archive(script.says("serve").unwrap()), is_held: false, notices: Vec::new() }
     }
 }
 
@@ -62,22 +64,30 @@ impl Served for Scripted<'_> {
             .ok_or_else(|| Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
     }
 
-    fn receive(&mut self, _id: SnapshotId, _site: &SiteInfo) -> Result<Receiver, Refusal> {
+    fn receive(&mut self, _id: SnapshotId, _site: &SiteInfo, _pulse: Pulse) -> Result<Reception, Refusal> {
         let Some(known) = self.script.says("receive") else {
             return Err(Refusal::new(Code::NOT_HERE, "this server gives records and takes none"));
         };
+        if known == "in-place" {
+            return Ok(Reception::InPlace(self.view.archive().root().site_digest));
+        }
         let mut receiver = Receiver::all(Scope::All);
         for known in self.view.archive().headers(None).unwrap().take(known.parse().unwrap()) {
             let (header, digest) = known.unwrap();
             receiver.take_known(&header, &digest);
         }
-        Ok(receiver)
+        Ok(Reception::Open(Box::new(receiver)))
     }
 
     fn take(&mut self, source: &mut dyn Source, pulse: Pulse) -> Result<Digest, Refusal> {
         copy(source, &mut Discard, &Silent)?;
         pulse("reading back what was written")?;
+        self.notices.push("the previous site is kept".into());
         Ok(self.view.archive().root().site_digest)
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 }
 
@@ -192,14 +202,22 @@ fn sync(script: &Script, client: &mut Scribe, scope: Scope, action: Action, coun
 
 fn put(script: &Script, client: &mut Scribe, id: SnapshotId, site: &SiteInfo) -> Result<(), WireError> {
     let view = archive(script.says("serve").unwrap());
-    let after = client.put(id, site)?.map(|last| ((last.kind, last.key), last.offset));
+    let position = match client.put(id, site, &mut |_, _| ())? {
+        Offered::Taken(position) => position,
+        Offered::InPlace(digest) => {
+            assert_eq!(digest, view.archive().root().site_digest);
+            return Ok(());
+        }
+    };
+    let after = position.map(|last| ((last.kind, last.key), last.offset));
     let mut source = view.records(Scope::All, after.as_ref().map(|(last, offset)| (last, *offset))).unwrap();
     let mut sender = client.sender(Some(view.totals().unwrap().1));
     copy(&mut *source, &mut sender, &Silent).unwrap();
-    let mut at_work = Vec::new();
-    let digest = client.end_put(&mut |text| at_work.push(text.to_owned()))?;
+    let mut told = Vec::new();
+    let digest = client.end_put(&mut |code, text| told.push((code, text.to_owned())))?;
     assert_eq!(digest, view.archive().root().site_digest);
-    assert_eq!(at_work, ["reading back what was written"]);
+    let (at_work, notice) = ("reading back what was written", "the previous site is kept");
+    assert_eq!(told, [(Code::AT_WORK, at_work.to_owned()), (Code::NOTICE, notice.to_owned())]);
     Ok(())
 }
 
