@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use crate::support::unpack_site;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
 
-fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
+pub fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
     let mut command = Command::new(PROGRAM);
     arguments.iter().for_each(|argument| {
         command.arg(argument);
@@ -20,20 +20,20 @@ fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn assert_code(output: &Output, code: i32) {
+pub fn assert_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", said(output));
 }
 
-fn same(first: &Path, second: &Path) {
+pub fn same(first: &Path, second: &Path) {
     let compared = run(&[&"diff", &first, &second]);
     assert_eq!((compared.status.code(), compared.stdout.len()), (Some(0), 0), "{}", said(&compared));
 }
 
-fn export(site: &Path, archive: &Path) {
+pub fn export(site: &Path, archive: &Path) {
     assert_code(&run(&[&"export", &"--site", &site, &"-o", &archive]), 0);
 }
 

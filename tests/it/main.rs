@@ -6,6 +6,7 @@ mod catalogue;
 mod cli;
 mod cli_cutover;
 mod cli_pull;
+mod cli_push;
 mod cli_screen;
 mod cli_trouble;
 mod fixtures;

@@ -12,6 +12,7 @@ mod paced;
 mod partial;
 mod peer;
 mod place;
+mod relay;
 mod screen;
 mod spool;
 mod state;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
         Command::Diff(args) => command::diff::run(args, &context),
         Command::Extract(args) => command::extract::run(args, &context),
         Command::Pull(args) => command::pull::run(args, &context),
+        Command::Push(args) => command::push::run(args, &context),
         Command::Serve(args) => command::serve::run(args, &context),
         Command::Reopen(args) => command::reopen::run(args, &context),
         Command::RecoverCopy(args) => command::recover_copy::run(args),

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::args::{Progress, Report};
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
+use crate::relay::Relay;
 use crate::{json, summary, utc};
 
 /// How often the line is redrawn, and a line of JSON written.
@@ -29,6 +30,8 @@ pub struct Screen {
     is_quiet: bool,
     interrupt: Arc<Interrupt>,
     task: Arc<Mutex<Task>>,
+    /// Who gets what is said instead.
+    relay: Option<Arc<Relay>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,13 @@ impl Screen {
             Progress::None => Form::Nothing,
         };
         let task = Task::new("");
-        Screen { form, is_quiet: report.quiet, interrupt, task: Arc::new(Mutex::new(task)) }
+        Screen { form, is_quiet: report.quiet, interrupt, task: Arc::new(Mutex::new(task)), relay: None }
+    }
+
+    /// A screen that shows nothing: what is said on it goes to somebody else, who can also end the work.
+    pub fn relayed(&self, relay: &Arc<Relay>) -> Self {
+        let (interrupt, task) = (Arc::clone(&self.interrupt), Arc::new(Mutex::new(Task::new(""))));
+        Screen { form: Form::Nothing, is_quiet: false, interrupt, task, relay: Some(Arc::clone(relay)) }
     }
 
     /// Something a person wants to read at the end; not with `-q`.
@@ -113,6 +122,10 @@ impl Screen {
     }
 
     fn event(&self, event: &str, text: &str, line: &str, code: Option<ExitCode>) {
+        if let Some(relay) = &self.relay {
+            relay.say(line);
+            return;
+        }
         let mut task = self.lock();
         erase(&mut task);
         if self.form == Form::Json {
@@ -198,6 +211,9 @@ impl Task {
 
 impl Monitor for Screen {
     fn task(&self, name: &str) {
+        if let Some(relay) = &self.relay {
+            relay.set_task(name);
+        }
         let mut task = self.lock();
         task.name = name.to_owned();
         task.begun = Instant::now();
@@ -222,7 +238,7 @@ impl Monitor for Screen {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupt.is_set()
+        self.interrupt.is_set() || self.relay.as_ref().is_some_and(|relay| relay.is_over())
     }
 }
 

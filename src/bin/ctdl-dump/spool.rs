@@ -8,6 +8,7 @@
 //!
 //! Both archives are locked while their owner lives.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,10 +20,16 @@ use ctdl_dump::wire::SnapshotId;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::partial::{Partial, beside, check_target};
-use crate::peer::Peer;
 
 /// The first line of `FILE.partial.from`.
 const MAGIC: &str = "ctdl-dump pull 1";
+
+/// Somebody else is at work there.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is being used by another ctdl-dump; wait for it, or give another name", path.display())]
+pub struct InUse {
+    path: PathBuf,
+}
 
 /// The files of one pull.
 pub struct Spool {
@@ -37,7 +44,7 @@ pub struct Spool {
 
 impl Spool {
     /// Looks what an earlier run of the same pull has left, and begins to write. What another pull has left is not touched.
-    pub fn open(target: &Path, replaces: bool, peer: &Peer) -> Result<Spool> {
+    pub fn open(target: &Path, replaces: bool, peer: &dyn Display) -> Result<Spool> {
         check_target(target, replaces)?;
         let peer = printable(peer.to_string().as_bytes());
         let (partial, before, from) = paths(target);
@@ -60,6 +67,13 @@ impl Spool {
     /// What is here already: the beginning of an archive, of this snapshot.
     pub fn beginning(&self) -> Option<(SnapshotId, PathBuf)> {
         self.beginning.as_ref().map(|(id, _locked)| (*id, before_of(&self.target)))
+    }
+
+    /// Gives up what is here already; `false` if that was nothing.
+    pub fn forget(&mut self) -> Result<bool> {
+        self.snapshot = None;
+        remove(&before_of(&self.target))?;
+        Ok(self.beginning.take().is_some())
     }
 
     /// The file to write to.
@@ -140,7 +154,7 @@ fn open_locked(path: &Path) -> Result<Option<File>> {
         file => file.with_context(|| format!("{} can't be opened", path.display()))?,
     };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("{} is being used by another pull; wait for it, or give another name", path.display());
+        return Err(InUse { path: path.to_owned() }.into());
     }
     Ok(Some(file))
 }

@@ -2,5 +2,5 @@
 
 mod local;
 mod remote;
-mod server;
+pub mod server;
 mod site;

@@ -4,6 +4,7 @@ mod copying;
 mod hidden;
 mod looking;
 mod pulling;
+mod pushing;
 mod reopening;
 mod serving;
 mod wait;
@@ -14,8 +15,9 @@ pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};
 pub use pulling::{Cutover, Pull};
+pub use pushing::Push;
 pub use reopening::Reopen;
-pub use serving::{PeerOptions, Reception, Serve};
+pub use serving::{PeerOptions, Reception, Serve, Taking};
 
 use crate::exit_code::ExitCode;
 
@@ -81,7 +83,9 @@ pub enum Command {
     Extract(Extract),
     /// Collect a site or an archive from another machine
     Pull(Pull),
-    /// Give a site or an archive to peers that ask for it
+    /// Give a site or an archive to another machine, where it becomes the site
+    Push(Push),
+    /// Give a site or an archive to peers that ask for it, or take one
     Serve(Serve),
     /// Let users in again on a server that a cutover has left closed
     Reopen(Reopen),

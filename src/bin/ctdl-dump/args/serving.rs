@@ -29,27 +29,47 @@ pub struct PeerOptions {
     pub accept_new: bool,
 }
 
-/// Give a site or an archive to peers that ask for it.
+/// Give a site or an archive to peers that ask for it, or take one.
 ///
 /// A peer that pulls gets everything, or what has changed since its last time. The place is only read. A site is taken as `export` takes it,
 /// whatever its server is doing, anew for each peer that asks; private copies go to the scratch directory.
+///
+/// With --receive it is the other way round: a peer that pushes gives a site, which is put into --site as `import` does it. Its server must be stopped, and a
+/// site that has been used is refused unless --replace is given.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ssh old ctdl-dump serve --stdio                 what pull ssh://old does by itself
   ctdl-dump serve --socket /run/wire.socket       for users of this machine that may open the socket
   ctdl-dump serve --make-token /root/token        once, and then copy it to the machine that pulls
-  ctdl-dump serve --listen 0.0.0.0:20080 --token-file /root/token")]
+  ctdl-dump serve --listen 0.0.0.0:20080 --token-file /root/token
+  ctdl-dump serve --receive --site /srv/citadel --listen 0.0.0.0:20080 --token-file /root/token")]
 pub struct Serve {
     /// The directory of a site, or an archive
-    #[arg(value_name = "SITE|ARCHIVE", default_value = super::copying::USUAL_SITE, value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "SITE|ARCHIVE", default_value = super::copying::USUAL_SITE, conflicts_with = "receive", value_hint = ValueHint::AnyPath)]
     pub place: PathBuf,
+    #[command(flatten)]
+    pub taking: Taking,
     #[command(flatten)]
     pub at: ServeAt,
     #[command(flatten)]
     pub reception: Reception,
-    /// Where private copies of a site go; else $TMPDIR or /var/tmp
+    /// Where private copies of a site go; else $TMPDIR or /var/tmp. With --receive, temporary files; else beside the new site
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
+}
+
+/// What becomes of a site that a peer gives.
+#[derive(Debug, Args)]
+pub struct Taking {
+    /// Take a site from a peer that pushes it, and give none
+    #[arg(long, help_heading = "To be pushed to")]
+    pub receive: bool,
+    /// The directory that becomes the site
+    #[arg(long, value_name = "DIR", default_value = super::copying::USUAL_SITE, requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]
+    pub site: PathBuf,
+    /// Replace a site that has been used; it is kept under a dated name
+    #[arg(long, requires = "receive", help_heading = "To be pushed to")]
+    pub replace: bool,
 }
 
 /// Where peers come from.

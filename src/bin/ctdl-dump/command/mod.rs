@@ -8,6 +8,7 @@ pub mod import;
 pub mod info;
 pub mod list;
 pub mod pull;
+pub mod push;
 pub mod recover_copy;
 pub mod reopen;
 pub mod serve;

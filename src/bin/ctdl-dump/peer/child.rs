@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Peer;
+use super::{Errand, Peer};
 use crate::paced::{Pace, Paced};
 use crate::screen::Screen;
 
@@ -21,7 +21,7 @@ const NOT_FOUND: i32 = 127;
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The command that reaches a peer, and its name for messages.
-pub fn command_for(peer: &Peer, remote_program: &str) -> Option<(Command, &'static str)> {
+pub fn command_for(peer: &Peer, remote_program: &str, errand: Errand) -> Option<(Command, &'static str)> {
     match peer {
         Peer::Command(text) => {
             let mut command = Command::new("sh");
@@ -36,7 +36,7 @@ pub fn command_for(peer: &Peer, remote_program: &str) -> Option<(Command, &'stat
             if let Some(port) = port {
                 command.arg("-p").arg(port.to_string());
             }
-            command.arg("--").arg(host).arg(remote_command(remote_program, path.as_deref()));
+            command.arg("--").arg(host).arg(remote_command(remote_program, path.as_deref(), errand));
             Some((command, "ssh"))
         }
         _ => None,
@@ -44,10 +44,16 @@ pub fn command_for(peer: &Peer, remote_program: &str) -> Option<(Command, &'stat
 }
 
 /// What the shell of the other machine is given. The program may be several words, such as `sudo ctdl-dump`, so only the path is quoted.
-fn remote_command(program: &str, path: Option<&str>) -> String {
-    match path {
-        Some(path) => format!("{program} serve --stdio --quiet -- '{}'", path.replace('\'', r"'\''")),
-        None => format!("{program} serve --stdio --quiet"),
+fn remote_command(program: &str, path: Option<&str>, errand: Errand) -> String {
+    let path = path.map(|path| format!("'{}'", path.replace('\'', r"'\''")));
+    match (errand, path) {
+        (Errand::Get, None) => format!("{program} serve --stdio --quiet"),
+        (Errand::Get, Some(path)) => format!("{program} serve --stdio --quiet -- {path}"),
+        (Errand::Give { replace }, path) => {
+            let replace = if replace { " --replace" } else { "" };
+            let site = path.map(|path| format!(" --site {path}")).unwrap_or_default();
+            format!("{program} serve --stdio --receive --quiet{replace}{site}")
+        }
     }
 }
 
@@ -190,14 +196,22 @@ mod tests {
 
     #[test]
     fn a_path_is_one_word_for_the_shell_of_the_other_machine() {
-        let command = remote_command("ctdl-dump", Some("/srv/it's; rm -rf $HOME"));
+        let command = remote_command("ctdl-dump", Some("/srv/it's; rm -rf $HOME"), Errand::Get);
         assert_eq!(command, r"ctdl-dump serve --stdio --quiet -- '/srv/it'\''s; rm -rf $HOME'");
+    }
+
+    #[test]
+    fn a_push_starts_a_server_that_receives() {
+        let command = |path, replace| remote_command("ctdl-dump", path, Errand::Give { replace });
+        assert_eq!(command(None, false), "ctdl-dump serve --stdio --receive --quiet");
+        let path = Some("/srv/citadel");
+        assert_eq!(command(path, true), "ctdl-dump serve --stdio --receive --quiet --replace --site '/srv/citadel'");
     }
 
     #[test]
     fn ssh_gets_no_option_from_a_peer() {
         let peer = "ssh://me@old:22/site".parse().unwrap();
-        let (command, _) = command_for(&peer, "sudo ctdl-dump").unwrap();
+        let (command, _) = command_for(&peer, "sudo ctdl-dump", Errand::Get).unwrap();
         let arguments: Vec<&str> = command.get_args().map(|argument| argument.to_str().unwrap()).collect();
         assert_eq!(arguments, ["-l", "me", "-p", "22", "--", "old", "sudo ctdl-dump serve --stdio --quiet -- '/site'"]);
     }

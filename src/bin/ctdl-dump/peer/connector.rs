@@ -8,7 +8,7 @@ use std::time::Duration;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::wire::{Client, Connector, Login, WireError};
 
-use super::{Peer, child, tls};
+use super::{Errand, Peer, child, tls};
 use crate::args::PeerOptions;
 use crate::interrupt::Interrupt;
 use crate::paced::{MOST_SILENCE, Pace, Paced};
@@ -44,6 +44,7 @@ pub struct PeerConnector {
     /// Whether there was a connection at all: a mistake in the command line is not worth a second attempt.
     was_connected: bool,
     attempts: u32,
+    errand: Errand,
 }
 
 impl PeerConnector {
@@ -57,7 +58,13 @@ impl PeerConnector {
             screen: screen.clone(),
             was_connected: false,
             attempts: 0,
+            errand: Errand::Get,
         })
+    }
+
+    /// Will give records to the peer instead of asking it for some.
+    pub fn giving(self, replace: bool) -> Self {
+        PeerConnector { errand: Errand::Give { replace }, ..self }
     }
 
     /// The peer.
@@ -71,7 +78,7 @@ impl PeerConnector {
             _ => GREETING_WITHIN,
         };
         let pace = Pace::new(&self.interrupt, first, MOST_SILENCE);
-        if let Some((command, name)) = child::command_for(&self.peer, &self.options.remote_program) {
+        if let Some((command, name)) = child::command_for(&self.peer, &self.options.remote_program, self.errand) {
             let started = child::start(command, name, &pace, &self.screen);
             let (said, told) =
                 started.map_err(|error| self.unreachable(format!("{name} can't be started: {error}")))?;

@@ -40,6 +40,18 @@ pub enum Peer {
     Command(String),
 }
 
+/// What is wanted of a peer that has to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// That it gives records.
+    Get,
+    /// That it takes a site.
+    Give {
+        /// Also in the place of one that has been used.
+        replace: bool,
+    },
+}
+
 impl Peer {
     /// Whether what goes there goes to another machine, as far as one can tell.
     pub fn is_remote(&self) -> bool {

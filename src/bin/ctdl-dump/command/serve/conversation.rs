@@ -1,15 +1,17 @@
 //! One conversation with a peer.
 
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
 use ctdl_dump::transfer::{ArchiveView, ServedArchive, ServedSite, SharedSite};
 use ctdl_dump::wire::{Event, Served, Server, WireError};
 
+use super::reception::{Receiving, Target};
 use crate::command::Context;
+use crate::exit_code::ExitCode;
 use crate::paced::Pace;
 use crate::peer::PROGRAM;
-use crate::screen::Screen;
 
 /// The level of zstd at which answers are packed: above it a processor is slower than most links.
 const LEVEL: i32 = 3;
@@ -20,20 +22,36 @@ pub enum Given {
     Archive(Arc<ArchiveView>),
     /// Snapshots of a site.
     Site(Arc<SharedSite>),
+    /// Nothing: they give a site themselves.
+    Nothing(Target),
 }
 
 /// What all conversations share.
 pub struct Hall {
     given: Given,
     server: Server,
-    screen: Screen,
+    context: Context,
 }
 
 impl Hall {
     /// A hall in which this is given away.
     pub fn new(given: Given, token: Option<String>, context: &Context) -> Self {
         let server = Server { program: PROGRAM.to_owned(), token, level: Some(LEVEL) };
-        Hall { given, server, screen: context.screen.clone() }
+        let Context { interrupt, screen, .. } = context;
+        let context = Context { interrupt: Arc::clone(interrupt), screen: screen.clone(), undone: Vec::new() };
+        Hall { given, server, context }
+    }
+
+    /// What became of the last site that a peer gave.
+    pub fn outcome(&self) -> Option<ExitCode> {
+        match &self.given {
+            Given::Nothing(target) => target.outcome(),
+            _ => None,
+        }
+    }
+
+    fn log(&self, peer: &str, text: impl Display) {
+        self.context.screen.log(peer, text);
     }
 
     /// What is to be done about once a second.
@@ -43,12 +61,16 @@ impl Hall {
         }
     }
 
-    fn served(&self, pace: &Arc<Pace>) -> Box<dyn Served> {
+    fn served(&self, peer: &str, pace: &Arc<Pace>) -> Box<dyn Served + '_> {
         match &self.given {
             Given::Archive(view) => Box::new(ServedArchive::new(Arc::clone(view))),
             Given::Site(site) => {
                 let pace = Arc::clone(pace);
                 Box::new(ServedSite::new(site, Box::new(move || pace.moved())))
+            }
+            Given::Nothing(target) => {
+                let (screen, peer) = (self.context.screen.clone(), peer.to_owned());
+                Box::new(Receiving::new(target, &self.context, move |text| screen.log(&peer, text)))
             }
         }
     }
@@ -77,22 +99,22 @@ pub fn talk(
     input: impl Read,
     output: impl Write,
 ) -> Result<(), WireError> {
-    let mut served = hall.served(pace);
     let Visit { name: peer, on_login } = visit;
-    hall.screen.log(peer, "connected");
+    let mut served = hall.served(peer, pace);
+    hall.log(peer, "connected");
     let ended = hall.server.serve(&mut *served, input, output, &mut |event| {
         match event {
             Event::LoggedIn => on_login(true),
             Event::WrongToken => on_login(false),
             _ => {}
         }
-        hall.screen.log(peer, event);
+        hall.log(peer, event);
     });
     // What the peer held is given back before it is said to be gone.
     drop(served);
     match &ended {
-        Ok(()) => hall.screen.log(peer, "gone"),
-        Err(error) => hall.screen.log(peer, error),
+        Ok(()) => hall.log(peer, "gone"),
+        Err(error) => hall.log(peer, error),
     }
     ended
 }

@@ -3,6 +3,8 @@
 mod attempts;
 mod conversation;
 mod listen;
+mod receipt;
+mod reception;
 mod socket;
 
 use std::fs::File;
@@ -17,8 +19,9 @@ use ctdl_dump::endpoint::Failure;
 use ctdl_dump::transfer::{ArchiveView, SharedSite};
 
 use self::conversation::{Given, Hall, Visit, talk};
+use self::reception::Target;
 use super::Context;
-use crate::args::Serve;
+use crate::args::{Serve, Taking};
 use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::paced::{Pace, Paced};
@@ -56,7 +59,9 @@ pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
         drop(is_over);
         served
     })?;
-    Ok(ExitCode::Complete)
+    // A server that takes one site from one peer ends as that did.
+    let outcome = if args.at.stdio { hall.outcome() } else { None };
+    Ok(outcome.unwrap_or(ExitCode::Complete))
 }
 
 /// Answers the peer at standard input and output.
@@ -71,6 +76,11 @@ fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
 }
 
 fn open(args: &Serve, context: &Context) -> Result<Given> {
+    if args.taking.receive {
+        let Taking { site, replace, .. } = &args.taking;
+        let scratch = args.scratch.as_deref().map(|named| place::scratch_directory(Some(named), None)).transpose()?;
+        return Ok(Given::Nothing(Target::new(site.clone(), *replace, scratch)));
+    }
     let path = &args.place;
     if !path.is_dir() && place::is_file(path) {
         let what = || path.display().to_string();

@@ -1,0 +1,200 @@
+//! `push` to a server in another process.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::cli_pull::{PROGRAM, assert_code, export, run, said, same};
+use crate::serve::server::Serving;
+use crate::support::{listing, unpack_site};
+
+/// A peer that is a script: it takes a site, and only the first `limit` bytes of what it is told get there, and the first `said` of what it says come back.
+struct Script {
+    work: TempDir,
+    site: PathBuf,
+}
+
+impl Script {
+    fn new() -> Script {
+        let work = tempfile::tempdir().unwrap();
+        let site = work.path().join("new");
+        fs::rename(unpack_site("fresh").keep(), &site).unwrap();
+        let script = Script { work, site };
+        for (name, value) in [("limit", "999999999"), ("said", "999999999"), ("options", "")] {
+            script.set(name, value);
+        }
+        let text = format!(
+            "cd '{}'\nstdbuf -o0 head -c \"$(cat limit)\" | '{PROGRAM}' serve --stdio --receive --site '{}' $(cat options) | stdbuf -o0 head -c \"$(cat said)\"\n",
+            script.work.path().display(),
+            script.site.display()
+        );
+        script.set("script", &text);
+        script
+    }
+
+    fn set(&self, name: &str, value: &str) {
+        fs::write(self.work.path().join(name), value).unwrap();
+    }
+
+    fn push(&self, place: &Path, arguments: &[&str]) -> Output {
+        let peer = format!("cmd:bash -o pipefail '{}'", self.work.path().join("script").display());
+        let mut all: Vec<&dyn AsRef<OsStr>> = vec![&"push", &place, &peer];
+        all.extend(arguments.iter().map(|argument| argument as &dyn AsRef<OsStr>));
+        run(&all)
+    }
+
+    /// What lies beside the site, but for the files of the script.
+    fn beside(&self) -> Vec<String> {
+        let names = self.work.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("new") || name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A site in which there is a file of 24 MiB that can't be packed.
+fn large_site() -> TempDir {
+    let site = unpack_site("small");
+    let mut large = vec![0; 24 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut large);
+    fs::write(site.path().join("files/library/larger.dat"), large).unwrap();
+    site
+}
+
+fn wire_bytes(output: &Output) -> u64 {
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    line["wire_bytes"].as_u64().unwrap()
+}
+
+#[test]
+fn a_pushed_archive_is_the_site_there_and_what_became_of_it_is_told_here() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    export(site.path(), &archive);
+    let script = Script::new();
+    let pushed = script.push(&archive, &["--json"]);
+    assert_code(&pushed, 0);
+    same(&archive, &script.site);
+    let told = said(&pushed);
+    assert!(told.contains("new is complete, read back and in place"), "{told}");
+    assert!(told.contains("the previous site is kept in") && told.contains("site digest"), "{told}");
+    assert!(wire_bytes(&pushed) > 1 << 20);
+    let beside = script.beside();
+    assert!(matches!(&beside[..], [new, before] if new == "new" && before.starts_with("new.ctdl-dump-before-")));
+    // Now it has been used.
+    let refused = script.push(&archive, &[]);
+    assert_code(&refused, 6);
+    assert!(said(&refused).contains("is not empty and not fresh") && said(&refused).contains("(574)"));
+    script.set("options", "--replace");
+    assert_code(&script.push(&archive, &[]), 0);
+    assert_eq!(script.beside().len(), 3);
+}
+
+#[test]
+fn a_site_is_pushed_over_a_socket_and_one_peer_after_the_other_is_logged() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (socket, new) = (work.path().join("socket"), work.path().join("new"));
+    let arguments =
+        ["--receive", "--site", new.to_str().unwrap(), "--socket", socket.to_str().unwrap()].map(str::to_owned);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut serving = Serving::start(work, &arguments);
+    serving.logged("listening at unix:");
+    let peer = format!("unix:{}", socket.display());
+    let before = listing(site.path());
+    assert_code(&run(&[&"push", &site.path(), &peer]), 0);
+    assert_eq!(before, listing(site.path()));
+    same(site.path(), &new);
+    serving.logged("peer 1: connected");
+    serving.logged("is complete, read back and in place");
+    serving.logged("peer 1: gone");
+    // Whoever wants to have something is at the wrong door.
+    let pulled = run(&[&"pull", &peer, &"-o", &new.with_extension("ctz")]);
+    assert_code(&pulled, 6);
+    assert!(said(&pulled).contains("takes a site and gives none"), "{}", said(&pulled));
+    assert_eq!(serving.end(Signal::TERM).code(), Some(0));
+}
+
+#[test]
+fn a_push_that_was_cut_changes_nothing_and_goes_on_when_it_is_run_again() {
+    let (site, work) = (large_site(), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    export(site.path(), &archive);
+    let script = Script::new();
+    let before = listing(&script.site);
+    for (limit, place) in [("5000000", site.path()), ("9000000", &archive), ("16000000", site.path())] {
+        script.set("limit", limit);
+        let cut = script.push(place, &["--retries", "0"]);
+        assert_code(&cut, 6);
+        assert_eq!(before, listing(&script.site));
+        assert_eq!(script.beside().len(), 3, "{:?}", script.beside());
+    }
+    script.set("limit", "999999999");
+    // A snapshot of the site, and an archive of it, are one push: they hold the same.
+    let whole = script.push(site.path(), &["--json"]);
+    assert_code(&whole, 0);
+    assert!(wire_bytes(&whole) < 16 << 20, "{} bytes", wire_bytes(&whole));
+    same(site.path(), &script.site);
+    assert_eq!(script.beside().len(), 2, "{:?}", script.beside());
+}
+
+#[test]
+fn another_push_does_not_go_on_with_what_is_there() {
+    let (site, other) = (large_site(), unpack_site("small"));
+    let script = Script::new();
+    script.set("limit", "9000000");
+    assert_code(&script.push(site.path(), &["--retries", "0"]), 6);
+    script.set("limit", "999999999");
+    let pushed = script.push(other.path(), &[]);
+    assert_code(&pushed, 0);
+    assert!(said(&pushed).contains("an earlier push of something else"), "{}", said(&pushed));
+    same(other.path(), &script.site);
+    assert_eq!(script.beside().len(), 2, "{:?}", script.beside());
+}
+
+#[test]
+fn a_push_that_is_cut_again_and_again_goes_on_by_itself() {
+    let (site, script) = (large_site(), Script::new());
+    script.set("limit", "20000000");
+    let pushed = script.push(site.path(), &[]);
+    assert_code(&pushed, 0);
+    assert!(said(&pushed).contains("attempt 1 of "), "{}", said(&pushed));
+    same(site.path(), &script.site);
+}
+
+#[test]
+fn a_push_of_which_only_the_last_answer_was_lost_is_done() {
+    let (site, script) = (unpack_site("small"), Script::new());
+    // The greeting and the next two replies come back.
+    script.set("said", "100");
+    let lost = script.push(site.path(), &["--retries", "0"]);
+    assert_code(&lost, 6);
+    same(site.path(), &script.site);
+    script.set("said", "999999999");
+    let told = script.push(site.path(), &["--json"]);
+    assert_code(&told, 0);
+    assert!(wire_bytes(&told) < 4_096, "{} bytes", wire_bytes(&told));
+    assert_eq!(script.beside().len(), 2, "{:?}", script.beside());
+    // It was told, so from now on this is a site like any other.
+    assert_code(&script.push(site.path(), &[]), 6);
+}
+
+#[test]
+fn what_can_not_be_pushed_is_said_with_the_right_exit_code() {
+    let site = unpack_site("small");
+    let code = |arguments: &[&dyn AsRef<OsStr>]| {
+        let output = run(arguments);
+        (output.status.code(), said(&output))
+    };
+    let giving = format!("cmd:'{PROGRAM}' serve --stdio '{}'", site.path().display());
+    let (ended, told) = code(&[&"push", &site.path(), &giving]);
+    assert!(ended == Some(6) && told.contains("gives records and takes none"), "{told}");
+    let (ended, told) = code(&[&"push", &site.path(), &"cmd:true", &"--replace"]);
+    assert!(ended == Some(2) && told.contains("--replace is for ssh://"), "{told}");
+    assert_eq!(code(&[&"push", &"/nonexistent", &"cmd:true"]).0, Some(2));
+    assert_eq!(code(&[&"serve", &site.path(), &"--stdio", &"--receive"]).0, Some(2));
+    assert_eq!(code(&[&"serve", &"--stdio", &"--replace"]).0, Some(2));
+}
