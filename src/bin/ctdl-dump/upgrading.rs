@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{RandomReader, Reader};
+use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Class, Failure, Source};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::Site;
@@ -26,9 +27,19 @@ pub struct Upgrade {
     plan: Plan,
 }
 
+impl Upgrade {
+    fn survey(file: File, scratch: &Path, context: &Context) -> Result<Upgrade> {
+        let archive = RandomReader::open(file).map_err(Failure::from)?;
+        let plan = Plan::survey(&archive, scratch, &context.screen)?;
+        Ok(Upgrade { archive, plan })
+    }
+}
+
+type ArchiveReader = Box<Reader<Box<dyn Read + Send>>>;
+
 /// Records for a site.
 pub struct Records {
-    reader: Box<Reader<Box<dyn Read + Send>>>,
+    reader: ArchiveReader,
     upgrade: Option<Upgrade>,
 }
 
@@ -37,25 +48,32 @@ impl Records {
     /// read twice.
     pub fn open(args: &Import, scratch: &Path, context: &Context) -> Result<Records> {
         let Import { archive, keep_release: keeps_release, threads, .. } = args;
-        let (reader, file) = if archive == Path::new("-") && !keeps_release {
-            from_stdin(scratch, *threads, context)?
-        } else {
-            (place::open_archive(archive, *threads, context)?, None)
-        };
-        if *keeps_release || !upgrade::is_older(reader.site()) {
+        if *keeps_release {
+            return Ok(Records { reader: place::open_archive(archive, *threads, context)?, upgrade: None });
+        }
+        if archive != Path::new("-") {
+            return Records::of_file(archive, *threads, scratch, context);
+        }
+        let (reader, file) = from_stdin(scratch, *threads, context)?;
+        let upgrade = file.map(|file| Upgrade::survey(file, scratch, context)).transpose()?;
+        Ok(Records { reader, upgrade })
+    }
+
+    /// Opens an archive in a file, for a server of release 980.
+    pub fn of_file(archive: &Path, threads: Option<u16>, scratch: &Path, context: &Context) -> Result<Records> {
+        let reader = place::open_archive(archive, threads, context)?;
+        if !upgrade::is_older(reader.site()) {
             return Ok(Records { reader, upgrade: None });
         }
-        let file = match file {
-            Some(file) => file,
-            None => File::open(archive).with_context(|| format!("{} can't be opened", archive.display()))?,
-        };
-        let archive = RandomReader::open(file).map_err(Failure::from)?;
-        let plan = Plan::survey(&archive, scratch, &context.screen)?;
-        Ok(Records { reader, upgrade: Some(Upgrade { archive, plan }) })
+        let file = File::open(archive).with_context(|| format!("{} can't be opened", archive.display()))?;
+        Ok(Records { reader, upgrade: Some(Upgrade::survey(file, scratch, context)?) })
     }
-}
 
-impl Records {
+    /// The site digest of an archive that is brought up to another release: not that of the site that it becomes.
+    pub fn digest_before(&self) -> Option<Digest> {
+        self.upgrade.as_ref().map(|upgrade| upgrade.archive.root().site_digest)
+    }
+
     /// Does the work with all records. Gives what it gives, and what a person must know of the upgrade.
     pub fn give<T>(self, work: impl FnOnce(&mut dyn Source) -> Result<T>) -> Result<(T, Vec<String>)> {
         let mut reader = Ahead::start(*self.reader)?;
@@ -91,11 +109,7 @@ impl Records {
 }
 
 /// Standard input, and the file in which all of it is if it has to be read twice.
-fn from_stdin(
-    scratch: &Path,
-    threads: Option<u16>,
-    context: &Context,
-) -> Result<(Box<Reader<Box<dyn Read + Send>>>, Option<File>)> {
+fn from_stdin(scratch: &Path, threads: Option<u16>, context: &Context) -> Result<(ArchiveReader, Option<File>)> {
     place::refuse_terminal()?;
     let mut stdin = Stream::stdin(&context.interrupt).context("standard input")?;
     let mut beginning = Vec::new();

@@ -58,6 +58,9 @@ impl Making {
     }
 }
 
+/// A record that was made, and the pieces of its body if it has one.
+pub type MadeRecord = (Header, Option<Vec<Piece>>);
+
 impl Made {
     /// Kind and key of the next record.
     pub fn upcoming(&self) -> Option<(Kind, &Key)> {
@@ -70,7 +73,7 @@ impl Made {
     }
 
     /// The next record, and the pieces of its body if it has one.
-    pub fn next_record(&mut self) -> Result<Option<(Header, Option<Vec<Piece>>)>, Failure> {
+    pub fn next_record(&mut self) -> Result<Option<MadeRecord>, Failure> {
         let is_plain = match (&self.next, self.upcoming()) {
             (Some(header), Some(upcoming)) => (header.kind, &header.key) == upcoming,
             _ => false,

@@ -32,7 +32,7 @@ enum Current<'a> {
     /// The source gives it, and something comes at its end.
     Longer { end: Option<Vec<u8>>, cutter: Cutter },
     /// It is made.
-    Made(ContentReader<'a>),
+    Made(Box<ContentReader<'a>>),
 }
 
 impl<'a> Upgraded<'a> {
@@ -96,7 +96,7 @@ impl<'a> Upgraded<'a> {
                 header.body = Some(Body::Inline(bytes));
             } else {
                 header.body = Some(Body::Segments(length));
-                self.body = Current::Made(content);
+                self.body = Current::Made(Box::new(content));
             }
         }
         self.hasher.begin(&header);

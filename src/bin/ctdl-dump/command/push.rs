@@ -64,8 +64,8 @@ fn open(args: &Push, context: &Context) -> Result<Arc<dyn View>> {
         let site = place::site_to_serve(path, scratch, context)?;
         let shared = Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())));
         let mut served = ServedSite::new(&shared, Box::new(Instant::now));
-        let taken = served.snapshot(None, &mut |_| Ok(context.check_interrupt()?));
-        return Ok(taken.map_err(|Refusal { text, .. }| Failure::new(Class::Failed, text)).with_context(what)?);
+        let taken = served.snapshot(None, &mut |_| context.check_interrupt());
+        return taken.map_err(|Refusal { text, .. }| Failure::new(Class::Failed, text)).with_context(what);
     }
     if !place::is_file(path) {
         usage!("{} is neither a site nor an archive in a file", path.display());

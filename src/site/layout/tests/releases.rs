@@ -1,7 +1,7 @@
 //! Structs of all releases, held against the offsets and sizes that stand in `format-spec/site.md`.
 
 use super::*;
-use crate::record::{Header, Key, Residue};
+use crate::record::{Header, Key};
 
 /// LP64, ILP32, ILP32 with 64-bit times as on i386, and as on ARM.
 const MODELS: [Layout; 4] = [LAYOUTS[0], LAYOUTS[2], LAYOUTS[4], LAYOUTS[5]];
@@ -159,7 +159,7 @@ proptest! {
             schema::check(&header).unwrap();
             again.extend(encode_refcount(&header, layout, true).unwrap());
         }
-        let tail = refcount_tail(layout, &file).unwrap_or_else(Residue::default);
+        let tail = refcount_tail(layout, &file).unwrap_or_default();
         again.extend(tail.apply(Vec::new()).unwrap());
         prop_assert_eq!(again, file);
     }

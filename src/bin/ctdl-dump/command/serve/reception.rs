@@ -30,6 +30,7 @@ use crate::place;
 use crate::relay::Relay;
 use crate::spool::{InUse, Spool};
 use crate::stream::Stream;
+use crate::upgrading::Records;
 
 /// What follows the name of a site in the name of what a peer has sent for it.
 const RECEIVED: &str = ".ctdl-dump-received.ctz";
@@ -273,13 +274,17 @@ fn beginning(spool: &Spool, id: SnapshotId, context: &Context) -> Option<Reader<
 fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Context) -> Result<Receipt> {
     context.screen.task("building the site");
     let place = building::open_target(&target.site, target.replace, context)?;
-    let mut reader = place::open_archive(&beside(received, ".partial"), None, context)?;
-    let plan = Plan { source: &source_name(id), scratch: target.scratch.as_deref(), reads_back: true };
-    let built = building::build(&mut *reader, place, &plan, &context.screen, context)?;
+    let scratch = place::scratch_directory(target.scratch.as_deref(), Some(place.path()))?;
+    let records = Records::of_file(&beside(received, ".partial"), None, &scratch, context)?;
+    records.refuse_older_target(place.path())?;
+    let received_digest = records.digest_before();
+    let source = source_name(id);
+    let plan = Plan { source: &source, scratch: target.scratch.as_deref(), reads_back: true, keeps_release: false };
+    let (built, notices) = records.give(|records| building::build(records, place, &plan, &context.screen, context))?;
     if context.screen.is_interrupted() {
         return Err(Failure::interrupted().into());
     }
-    let receipt = Receipt::begin(received, id, built.summary.site_digest)?;
+    let receipt = Receipt::begin(received, id, received_digest.unwrap_or(built.summary.site_digest))?;
     let summary = match built.put_in_place(context) {
         Ok(summary) => summary,
         Err(error) => {
@@ -288,6 +293,7 @@ fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Cont
         }
     };
     receipt.complete(&target.site)?;
+    notices.iter().for_each(|notice| context.screen.say(notice));
     context.screen.summary(&summary);
     Ok(receipt)
 }
