@@ -12,7 +12,8 @@ use crate::cli_pull::{PROGRAM, assert_code, export, run, said, same};
 use crate::serve::server::Serving;
 use crate::support::{listing, unpack_site};
 
-/// A peer that is a script: it takes a site, and only the first `limit` bytes of what it is told get there, and the first `said` of what it says come back.
+/// A peer that is a script: it takes a site, and only the first `limit` bytes of what it is told get there, and the first `said` of what it says come back;
+/// then it is ended.
 struct Script {
     work: TempDir,
     site: PathBuf,
@@ -28,7 +29,9 @@ impl Script {
             script.set(name, value);
         }
         let text = format!(
-            "cd '{}'\nstdbuf -o0 head -c \"$(cat limit)\" | '{PROGRAM}' serve --stdio --receive --site '{}' $(cat options) | stdbuf -o0 head -c \"$(cat said)\"\n",
+            "cd '{}'\n(echo $BASHPID >giver; exec stdbuf -o0 head -c \"$(cat limit)\") |\n\
+             (echo $BASHPID >taker; exec '{PROGRAM}' serve --stdio --receive --site '{}' $(cat options)) |\n\
+             {{ stdbuf -o0 head -c \"$(cat said)\"; kill $(cat giver taker) 2>/dev/null || true; }}\n",
             script.work.path().display(),
             script.site.display()
         );
