@@ -63,7 +63,8 @@ fn guardian(state_dir: &std::path::Path) -> Option<u32> {
 
 /// Kills at the first command, the second, and so on to the last.
 fn kill_at_each(victim: Victim) {
-    let commands = (1..100).take_while(|command| kill_at(*command, victim)).count();
+    // Where the machine is so busy that a time limit ends the lease before its victim has died, a second attempt gets there.
+    let commands = (1..100).take_while(|command| kill_at(*command, victim) || kill_at(*command, victim)).count();
     assert!((15..99).contains(&commands), "{commands}");
 }
 
