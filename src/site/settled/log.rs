@@ -27,6 +27,10 @@ use super::lsn::Lsn;
 /// The log versions read here.
 pub const LOG_VERSIONS: std::ops::RangeInclusive<u32> = 12..=19;
 
+/// The log versions that recovery replays, of libdb 5.0 to 5.3, between which no record has changed. Of older ones libdb 5.3 misreads some
+/// records: recovery fails, or ends early without a word (seen for 16).
+pub const REPLAYED_VERSIONS: std::ops::RangeInclusive<u32> = 17..=19;
+
 const MAGIC: u32 = 0x0004_0988;
 const HEADER: usize = 12;
 const PREFIX: usize = HEADER + 16;

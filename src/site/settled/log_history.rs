@@ -7,7 +7,7 @@
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::log::{LogError, LogFile, LogRecord, RecordKind};
+use super::log::{LogError, LogFile, LogRecord, REPLAYED_VERSIONS, RecordKind};
 use super::log_end::{End, Proof, Seen, log_files};
 use super::log_record::{Checkpoint, TableUse};
 use super::log_state::LogState;
@@ -85,6 +85,12 @@ impl LogHistory {
         let covered = self.checkpoint.map_or(Lsn::default(), |checkpoint| checkpoint.ckp_lsn);
         let since = self.starts.iter().rev().find(|start| start.at >= covered && start.after == StartedAfter::Unclean);
         since.map(|start| start.at)
+    }
+
+    /// The version of a log that recovery can't replay; `None` if it can.
+    pub fn too_old_to_replay(&self) -> Option<u32> {
+        let is_replayed = self.version == 0 || REPLAYED_VERSIONS.contains(&self.version);
+        (!is_replayed).then_some(self.version)
     }
 
     /// The log file that normal recovery needs and that can't be read, or isn't there, and why; `None` if all are there.

@@ -149,7 +149,8 @@ fn judge(server: &ServerState, log: &LogState, tables: &[TableLsns], db_config: 
         LogState::Unreadable { reason, .. } => {
             return unsettled(
                 reason.clone(),
-                "if the server was stopped in order, keep the site as it is and use a version of ctdl-dump that reads this log",
+                "stop the server in order (one of a release before 980 recovers its tables when it starts: if it was killed, start and stop it once), keep a copy of \
+                 the stopped directory, and export with --salvage, which takes the tables without the log",
             );
         }
     };

@@ -19,6 +19,14 @@ const FULL_BELOW_BYTES: u64 = 5000;
 pub(super) fn take(request: &Request, data: &Path, state: &State, monitor: &dyn Monitor) -> Result<Taken, Failure> {
     let fingerprint = settled::fingerprint(data).map_err(super::unreadable)?;
     let history = super::history(data)?;
+    if let Some(version) = history.too_old_to_replay() {
+        if !request.salvage {
+            return Err(SnapshotFailure::OldLog { site: request.site.to_owned(), version }.into());
+        }
+        let reason = format!("the log has version {version}, which is not replayed");
+        let losses = vec![not_replayed(&reason)];
+        return torn::take(request, data, "crashed, not recovered", reason, losses, monitor);
+    }
     if let Some(reason) = history.missing().or_else(|| newer_than_the_log(state, &history)) {
         if request.salvage {
             let losses = vec![not_replayed(&reason)];

@@ -50,6 +50,17 @@ pub enum SnapshotFailure {
         /// The first record of the server that runs.
         at: Lsn,
     },
+    /// Only the log has some of the changes, and it is of a libdb whose logs are not replayed.
+    #[error(
+        "{site}: the log has changes that the tables may lack, and its version {version} is of a libdb before 5.0, which is not replayed; a server of a release before 980 recovers its tables when it starts: let the old server run once and stop it in order, and export then; or export while no server runs, with --salvage, which takes the tables without the log",
+        site = site.display()
+    )]
+    OldLog {
+        /// The site.
+        site: PathBuf,
+        /// The log's version.
+        version: u32,
+    },
     /// Something in the scratch directory went wrong.
     #[error("{path}: {source}", path = path.display())]
     Scratch {
@@ -64,7 +75,9 @@ impl From<SnapshotFailure> for Failure {
     fn from(error: SnapshotFailure) -> Self {
         let class = match error {
             SnapshotFailure::Torn { .. } => Class::Damaged,
-            SnapshotFailure::Moving { .. } | SnapshotFailure::Restarted { .. } => Class::InUse,
+            SnapshotFailure::Moving { .. } | SnapshotFailure::Restarted { .. } | SnapshotFailure::OldLog { .. } => {
+                Class::InUse
+            }
             _ => Class::Failed,
         };
         Failure::new(class, error)

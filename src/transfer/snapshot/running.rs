@@ -66,6 +66,9 @@ fn visit(
     let mut visit = Visit { bench: &bench, server, files: None, setting: None, is_kept, lease: None };
     // Nobody is frozen or cut off for a copy that can't be made whole.
     visit.check_start(&history)?;
+    if request.way == Way::Frozen {
+        visit.check_version(&history)?;
+    }
     let settled = bench.settle(&mut |into: &Path| match request.way {
         Way::Untouched => visit.hot(into),
         Way::Frozen => visit.frozen(into),
@@ -118,7 +121,9 @@ impl Visit<'_> {
             let proof = format!("{state}, before and after the copy");
             return Ok(Copied { recovery: None, method: format!("{who} and settled"), proof, losses: Vec::new() });
         }
-        let losses = self.check_start(&super::history(into)?)?;
+        let history = super::history(into)?;
+        self.check_version(&history)?;
+        let losses = self.check_start(&history)?;
         let recovery = if copy.checkpoint_during.is_some() { Kind::Catastrophic } else { Kind::Normal };
         let proof = format!("the log was copied after the tables and replayed to {}", copy.end);
         Ok(Copied { recovery: Some(recovery), method: who.to_owned(), proof, losses })
@@ -151,6 +156,14 @@ impl Visit<'_> {
             }
             restarted => Ok(restarted.map(super::passed_over).into_iter().collect()),
         }
+    }
+
+    /// A copy that has to be recovered needs a log that can be replayed.
+    fn check_version(&self, history: &LogHistory) -> Result<(), Failure> {
+        let site = || self.server.site.clone();
+        history
+            .too_old_to_replay()
+            .map_or(Ok(()), |version| Err(SnapshotFailure::OldLog { site: site(), version }.into()))
     }
 
     /// Tables and logs while the server is stopped by a signal; the files after it goes on.

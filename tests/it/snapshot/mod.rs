@@ -2,6 +2,7 @@
 
 mod damaged_log;
 mod interrupted;
+mod old_release;
 mod single_user;
 
 use std::fs;

@@ -291,3 +291,12 @@ fn a_recent_history_has_no_more_files_than_recovery_needs_and_says_the_same() {
     assert!((fewest..2 * fewest).contains(&recent.files.len()), "{:?} of {:?}", recent.files, all.files);
     assert_eq!(read_recent_history(&Site::new().data()).unwrap(), history(&Site::new()));
 }
+
+#[test]
+fn logs_of_libdb_before_5_are_not_replayed() {
+    for (version, is_replayed) in [(12, false), (16, false), (17, true), (19, true)] {
+        let found = history_of(&LogBuilder::with(ByteOrder::Little, version, 0).change().build());
+        assert_eq!(found.too_old_to_replay().is_none(), is_replayed, "{version}");
+    }
+    assert_eq!(history(&Site::new()).too_old_to_replay(), None);
+}

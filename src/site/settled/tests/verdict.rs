@@ -27,6 +27,35 @@ fn tables_whose_log_is_gone_are_not_settled() {
 }
 
 #[test]
+fn a_log_that_is_not_read_is_no_proof_and_the_way_out_needs_none() {
+    for version in [8, 11, 22] {
+        let site = Site::stopped();
+        site.log(1, &LogBuilder::with(ByteOrder::Little, version, 0).checkpoint().close("cdb.00").build());
+        let verdict = site.examine().verdict;
+        assert!(matches!(&verdict, Verdict::Unsettled { .. }));
+        assert!(verdict.to_string().contains("start and stop it once"), "{verdict}");
+        assert!(verdict.to_string().contains("--salvage"), "{verdict}");
+    }
+}
+
+#[test]
+fn an_old_release_closes_as_many_tables_as_it_has() {
+    for tables in [11, 13] {
+        let names: Vec<String> = (0..tables).map(|number| format!("cdb.{number:02x}")).collect();
+        let site = Site::new();
+        names.iter().for_each(|name| site.table(name, &[lsn(1, 28)]));
+        let closing =
+            |count| names.iter().take(count).fold(LogBuilder::new().change().checkpoint(), |log, name| log.close(name));
+        site.log(1, &closing(tables).build());
+        assert_eq!(site.examine().verdict, Verdict::StoppedSettled, "{tables} tables");
+        for closed in 0..tables {
+            site.log(1, &closing(closed).build());
+            assert!(!site.examine().verdict.is_settled(), "{closed} of {tables} tables were closed");
+        }
+    }
+}
+
+#[test]
 fn a_page_changed_behind_the_end_of_the_log_is_from_another_environment() {
     let site = Site::stopped();
     site.table("cdb.01", &[lsn(1, 28), lsn(2, 28)]);
