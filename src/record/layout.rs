@@ -99,7 +99,8 @@ pub struct UnknownLayout {
 }
 
 impl Layout {
-    fn names() -> String {
+    /// All names, each with the machines that have it.
+    pub fn names() -> String {
         let names: Vec<String> =
             Self::ALL.iter().map(|(_, name, machines)| format!("{name} ({})", machines.join(", "))).collect();
         names.join(", ")

@@ -11,6 +11,7 @@ mod cli_screen;
 mod cli_trouble;
 mod fixtures;
 mod layers;
+mod layout_option;
 mod live;
 mod readme;
 mod recovery;

@@ -12,7 +12,7 @@ use ctdl_dump::site::{SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
-use crate::error::Usage;
+use crate::error::{Usage, usage};
 use crate::place;
 
 /// The first release whose tables a server of 980 reads as they are.
@@ -28,6 +28,10 @@ pub struct Plan<'a> {
     pub reads_back: bool,
     /// Whether a site of an old release is written as it was, for a server of that release.
     pub keeps_release: bool,
+    /// The layout of the server that the site is for; `None` for that of the one that has been there.
+    pub layout: Option<Layout>,
+    /// Whether the site takes the place of one that has been used.
+    pub replaces: bool,
 }
 
 /// A complete site that is not in its place yet. It vanishes when it is dropped.
@@ -75,7 +79,7 @@ pub fn build(
     }
     let told: Vec<String> = target.notes().to_vec();
     let owner = owner_of(target.path(), context);
-    let layout = layout_of(target.path(), context);
+    let layout = layout_of(target.path(), plan, context)?;
     let staging = target.stage(plan.source).map_err(Failure::from)?;
     let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
     let mut sink = SiteSink::create(staging.path(), scratch, owner, layout).map_err(Failure::from)?;
@@ -132,18 +136,24 @@ impl ReadySite {
     }
 }
 
-/// The layout of the server that the site is for: of the one that has been there, else of the machines of our days.
-fn layout_of(target: &Path, context: &Context) -> Layout {
+/// The layout of the server that the site is for: the one that was told, that of the one that has been there, else of the machines of our days.
+fn layout_of(target: &Path, plan: &Plan, context: &Context) -> Result<Layout> {
     let usual = Layout::LP64_LITTLE;
-    match layout_at(target) {
-        Ok(found) => found.unwrap_or(usual),
-        Err(error) => {
+    Ok(match (plan.layout, layout_at(target)) {
+        (Some(told), Ok(Some(found))) if told != found && !plan.replaces => usage!(
+            "the tables in {} are those of a {found} server, which can't read what is written for a {told} one (--layout {}); leave --layout out, or, if another server is to run there, say --replace",
+            target.display(),
+            told.name()
+        ),
+        (Some(told), _) => told,
+        (None, Ok(found)) => found.unwrap_or(usual),
+        (None, Err(error)) => {
             context.screen.warning(&format!(
                 "the tables that are there don't show for which server to write ({error}); they are written for a {usual} one"
             ));
             usual
         }
-    }
+    })
 }
 
 /// Who the site belongs to: the owner of the target's data directory, else the user `citadel`, else whoever runs this.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::Reader;
 use ctdl_dump::endpoint::{Class, Failure, Source};
+use ctdl_dump::record::Layout;
 use ctdl_dump::site::ReadOptions;
 use ctdl_dump::site::install::{self, Leftover};
 use ctdl_dump::site::snapshot::remove_leftovers;
@@ -27,12 +28,21 @@ pub enum Place {
 }
 
 /// Opens what is at `path`: a directory is a site, `-` is standard input, all else an archive.
-pub fn open(path: &Path, context: &Context) -> Result<Place> {
+pub fn open(path: &Path, layout: Option<Layout>, context: &Context) -> Result<Place> {
     if path.is_dir() {
-        open_site(path, context).map(|taken| Place::Site(Box::new(taken)))
+        open_site(path, layout, context).map(|taken| Place::Site(Box::new(taken)))
     } else {
+        refuse_layout(path, layout)?;
         open_archive(path, None, context).map(Place::Archive)
     }
+}
+
+/// Refuses a layout for what is no site.
+pub fn refuse_layout(path: &Path, layout: Option<Layout>) -> Result<()> {
+    if layout.is_some() {
+        usage!("--layout says how the tables of a site are to be read, and {} is none; leave it out", path.display());
+    }
+    Ok(())
 }
 
 /// Whether it is an archive that can be looked into without reading all of it.
@@ -41,26 +51,35 @@ pub fn is_file(path: &Path) -> bool {
 }
 
 /// Takes a snapshot of a site to look at it: whatever its server does, it notices nothing.
-fn open_site(path: &Path, context: &Context) -> Result<Taken> {
-    take_site(path, &scratch_directory(None, None)?, Way::Untouched, false, context)
+fn open_site(path: &Path, layout: Option<Layout>, context: &Context) -> Result<Taken> {
+    take_site(path, &scratch_directory(None, None)?, Way::Untouched, false, layout, context)
 }
 
 /// Takes a snapshot of a site, after a look at what an import may have left there, and earlier snapshots in the scratch directory.
-pub fn take_site(site: &Path, scratch: &Path, way: Way, salvage: bool, context: &Context) -> Result<Taken> {
+pub fn take_site(
+    site: &Path,
+    scratch: &Path,
+    way: Way,
+    salvage: bool,
+    layout: Option<Layout>,
+    context: &Context,
+) -> Result<Taken> {
     look_round(site, scratch, context)?;
     let state_directory = state::directory();
     let program = Path::new(OUR_PROGRAM);
     let own_limit = context.own_limit(site);
-    let request = Request { site, scratch, way, salvage, program, state_directory: &state_directory, own_limit };
+    let request =
+        Request { site, scratch, way, salvage, layout, program, state_directory: &state_directory, own_limit };
     Ok(snapshot::take(&request, &context.screen)?)
 }
 
 /// A site that peers take snapshots of.
-pub fn site_to_serve(site: &Path, scratch: PathBuf, context: &Context) -> Result<SiteToServe> {
+pub fn site_to_serve(site: &Path, scratch: PathBuf, layout: Option<Layout>, context: &Context) -> Result<SiteToServe> {
     look_round(site, &scratch, context)?;
     Ok(SiteToServe {
         site: site.to_owned(),
         scratch,
+        layout,
         program: OUR_PROGRAM.into(),
         state_directory: state::directory(),
         own_limit: context.own_limit(site).cloned(),

@@ -17,15 +17,20 @@ use crate::site::layout::{self, Dialect, MAX_PAIR_VALUE_BYTES, table};
 use crate::site::source::Tables;
 
 /// Looks at what belongs together in the tables of a data directory, which must be whole ([`super::walk_tables`]). What doesn't fit into
-/// memory is sorted in `scratch`.
+/// memory is sorted in `scratch`. The tables are read by the layout `told`, or else by the one that they show.
 ///
 /// The full text index is not looked at: it names deleted messages in every site, and the server builds it anew. Differences between
 /// numbers of releases before 902 are not looked at either: their rooms keep other things in the same places.
 ///
 /// # Errors
 /// When a table can't be read, when the scratch directory fails, or when the user interrupts.
-pub fn references(data: &Path, scratch: &Path, monitor: &dyn Monitor) -> Result<Findings, CheckError> {
-    let tables = Tables::open(data).map_err(Box::new)?;
+pub fn references(
+    data: &Path,
+    told: Option<Layout>,
+    scratch: &Path,
+    monitor: &dyn Monitor,
+) -> Result<Findings, CheckError> {
+    let tables = Tables::open(data, told).map_err(Box::new)?;
     references_of(&tables, &[], scratch, monitor)
 }
 

@@ -52,7 +52,7 @@ impl Spoilt {
     }
 
     fn findings(&self) -> Findings {
-        references(&self.site.path().join("data"), self.scratch.path(), &Silent).unwrap()
+        references(&self.site.path().join("data"), None, self.scratch.path(), &Silent).unwrap()
     }
 
     fn damage(&self) -> Vec<String> {
@@ -60,7 +60,7 @@ impl Spoilt {
     }
 
     fn damage_when_torn(&self, torn: &[u8]) -> Vec<String> {
-        let tables = Tables::open(&self.site.path().join("data")).unwrap();
+        let tables = Tables::open(&self.site.path().join("data"), None).unwrap();
         let findings = references_of(&tables, torn, self.scratch.path(), &Silent).unwrap();
         findings.damage.iter().map(ToString::to_string).collect()
     }
@@ -269,5 +269,5 @@ fn a_torn_table_and_an_interrupt_end_the_walk() {
     assert!(matches!(walk_tables(&data, &interrupted), Err(CheckError::Interrupted)));
     let table = Table::open(&spoilt.table(0)).unwrap();
     assert!(matches!(walk_table(&table, &interrupted), Err(TableError::Interrupted)));
-    assert!(matches!(references(&data, spoilt.scratch.path(), &interrupted), Err(CheckError::Interrupted)));
+    assert!(matches!(references(&data, None, spoilt.scratch.path(), &interrupted), Err(CheckError::Interrupted)));
 }

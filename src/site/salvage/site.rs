@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::loss::Losses;
 use super::{Loss, SalvageError, salvage_table};
 use crate::monitor::Monitor;
-use crate::record::ByteOrder;
+use crate::record::{ByteOrder, Layout};
 use crate::site::btree::{DEFAULT_PAGE_SIZE, Table, TableError, TableWriter, can_be_torn};
 use crate::site::check::{CheckError, Subject, references_of, room_keys, table_names, walk_table};
 use crate::site::source::{Tables, table_number};
@@ -23,12 +23,13 @@ pub struct SalvagedSite {
 }
 
 /// Walks over every table of the data directory `data`, writes those that are torn anew into the directory `into`, and names what is
-/// missing in the result. Nothing in `data` is changed.
+/// missing in the result. Nothing in `data` is changed. What belongs together is found by the layout `told`, or else by the one that the tables show.
 ///
 /// # Errors
 /// When a table can't be read for another reason than damage, when `into` or `scratch` can't be written, or when the user interrupts.
 pub fn salvage_site(
     data: &Path,
+    told: Option<Layout>,
     into: &Path,
     scratch: &Path,
     monitor: &dyn Monitor,
@@ -65,7 +66,7 @@ pub fn salvage_site(
         losses.add(number, Subject::Table(number), &format!("nothing can be had of it: {}", error.without_path()));
     }
     let paths = whole_tables.iter().chain(&salvaged_tables).cloned();
-    let tables = Tables::open_files(paths).map_err(|error| CheckError::from(Box::new(error)))?;
+    let tables = Tables::open_files(paths, told).map_err(|error| CheckError::from(Box::new(error)))?;
     name_rooms(&tables, &mut losses, monitor)?;
     let findings = references_of(&tables, &torn, scratch, monitor)?;
     for finding in findings.damage {

@@ -98,6 +98,7 @@ fn written(root: &Path) -> Result<Parts, Failure> {
         inventory: inventory::take(root).map_err(altered)?,
         files: None,
         snapshot: snapshot_now("never opened", String::new()),
+        layout: None,
         watch: Watch::Nothing,
         setting: None,
         losses: Vec::new(),

@@ -14,6 +14,6 @@ pub fn layout_at(root: &Path) -> Result<Option<Layout>, ReadSiteError> {
     if !data.is_dir() {
         return Ok(None);
     }
-    let tables = Tables::open(&data)?;
+    let tables = Tables::open(&data, None)?;
     Ok(tables.numbers().next().map(|_| tables.layout))
 }

@@ -24,7 +24,7 @@ pub fn freshness(data: &Path) -> Freshness {
 }
 
 fn used(data: &Path) -> Result<Option<String>, ReadSiteError> {
-    let tables = Tables::open(data)?;
+    let tables = Tables::open(data, None)?;
     let users = count(&tables, table::USERS, |key| !FIRST_USERS.contains(&key))?;
     if users > 0 {
         return Ok(Some(format!("it has {users} users besides the first admin")));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ReadSiteError;
-use crate::record::{End, Snapshot};
+use crate::record::{End, Layout, Snapshot};
 use crate::site::btree::Place;
 use crate::site::inventory::{self, Entry, Inventory};
 use crate::site::settled::{self, Fingerprint, ServerState, State, Verdict};
@@ -23,6 +23,8 @@ pub struct Parts {
     pub files: Option<CopiedFiles>,
     /// How the snapshot was taken.
     pub snapshot: Snapshot,
+    /// The layout of the tables, where it was told; else they show it.
+    pub layout: Option<Layout>,
     /// What of the site must stand still while it is read.
     pub watch: Watch,
     /// The site's own value of a setting that holds another one for the time of the snapshot.
@@ -97,6 +99,7 @@ impl Parts {
             inventory: inventory::take(root)?,
             files: None,
             snapshot: snapshot_now(method, state.log.to_string()),
+            layout: None,
             watch: Watch::Site(before),
             setting: None,
             losses: Vec::new(),

@@ -37,7 +37,7 @@ impl Site {
     /// # Errors
     /// When a table can't be opened, or the release isn't one that is read.
     pub fn of(parts: Parts) -> Result<Site, ReadSiteError> {
-        let mut tables = Tables::open(&parts.data)?;
+        let mut tables = Tables::open(&parts.data, parts.layout)?;
         let data_owner = data_owner(&parts.root)?;
         let has_settings = tables.has_settings()?;
         let control = if has_settings { None } else { release_in_control_file(&parts, tables.layout)? };

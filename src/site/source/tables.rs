@@ -19,18 +19,18 @@ pub(in crate::site) struct Tables {
 }
 
 impl Tables {
-    /// Opens every `cdb.NN` in a data directory.
-    pub fn open(data: &Path) -> Result<Tables, ReadSiteError> {
+    /// Opens every `cdb.NN` in a data directory. They are read by the layout `told`, or else by the one that they show.
+    pub fn open(data: &Path, told: Option<Layout>) -> Result<Tables, ReadSiteError> {
         let mut paths = Vec::new();
         let unreadable = |source| ReadSiteError::Io { path: data.to_owned(), source };
         for entry in std::fs::read_dir(data).map_err(unreadable)? {
             paths.push(entry.map_err(unreadable)?.path());
         }
-        Tables::open_files(paths)
+        Tables::open_files(paths, told)
     }
 
     /// Opens those of the files that are tables by their names, wherever they are.
-    pub fn open_files(paths: impl IntoIterator<Item = PathBuf>) -> Result<Tables, ReadSiteError> {
+    pub fn open_files(paths: impl IntoIterator<Item = PathBuf>, told: Option<Layout>) -> Result<Tables, ReadSiteError> {
         let mut tables = BTreeMap::new();
         for path in paths {
             if let Some(number) = path.file_name().and_then(|name| name.to_str()).and_then(table_number) {
@@ -38,7 +38,10 @@ impl Tables {
             }
         }
         let samples = samples(&tables)?;
-        let Detected { layout, by } = layout::detect(&samples)?;
+        let Detected { layout, by } = match told {
+            Some(layout) => Detected { layout, by: "as told".into() },
+            None => layout::detect(&samples)?,
+        };
         Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release, samples })
     }
 

@@ -23,6 +23,7 @@ use super::snapshot::{self, Request, Taken, Way};
 use crate::endpoint::Failure;
 use crate::live::Original;
 use crate::monitor::Monitor;
+use crate::record::Layout;
 use crate::site::{CatalogueOptions, ReadOptions};
 use crate::wire::{Abilities, EndOfLease, Pulse, Refusal, Served, SnapshotId, View};
 
@@ -38,6 +39,8 @@ pub struct SiteToServe {
     pub site: PathBuf,
     /// Where copies and catalogues go: a directory outside the site.
     pub scratch: PathBuf,
+    /// The layout of the tables, as in [`Request`].
+    pub layout: Option<Layout>,
     /// Our own program, as in [`Request`].
     pub program: PathBuf,
     /// The state directory, as in [`Request`].
@@ -78,8 +81,9 @@ impl SharedSite {
     }
 
     fn request(&self, way: Way) -> Request<'_> {
-        let SiteToServe { site, scratch, program, state_directory, own_limit, .. } = &self.place;
-        Request { site, scratch, way, salvage: false, program, state_directory, own_limit: own_limit.as_ref() }
+        let SiteToServe { site, scratch, layout, program, state_directory, own_limit } = &self.place;
+        let own_limit = own_limit.as_ref();
+        Request { site, scratch, way, salvage: false, layout: *layout, program, state_directory, own_limit }
     }
 
     /// Waits until nobody else takes a snapshot, and does something then. `shared` gives what another peer has got meanwhile, if that will do.

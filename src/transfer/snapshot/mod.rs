@@ -25,6 +25,7 @@ pub use error::SnapshotFailure;
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, Left, OURS, Original, left_closed};
 use crate::monitor::Monitor;
+use crate::record::Layout;
 use crate::site::check::{CheckError, references};
 use crate::site::settled::{self, LogHistory, Lsn, StartedAfter, Verdict};
 use crate::site::snapshot::Scratch;
@@ -55,6 +56,8 @@ pub struct Request<'a> {
     pub way: Way,
     /// Whether torn tables are taken as far as they can be read.
     pub salvage: bool,
+    /// The layout of the tables; `None` for the one that they show.
+    pub layout: Option<Layout>,
     /// Our own program, which runs recovery and the guardian as processes of their own.
     pub program: &'a Path,
     /// Where it is written down what must be undone on a running server.
@@ -131,10 +134,10 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
 
 /// Reads a site where it is. One that limps on after a crash may have whole tables that don't fit each other.
 fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor) -> Result<Taken, Failure> {
-    let parts = Parts { setting: request.own_setting(), ..parts };
+    let parts = Parts { setting: request.own_setting(), layout: request.layout, ..parts };
     if let Some(why) = why_torn(request.site) {
         monitor.warning(&why);
-        match references(data, request.scratch, monitor) {
+        match references(data, request.layout, request.scratch, monitor) {
             Ok(findings) => settle::warn_of(&findings, monitor),
             Err(CheckError::Interrupted) => return Err(Failure::interrupted()),
             // The walk of the export comes to the same place, and says what can be done.

@@ -154,7 +154,7 @@ impl<'a> Workbench<'a> {
         self.monitor.task("salvage");
         let into = self.empty(self.scratch.path().join("salvaged"))?;
         let monitor = Renaming { bench: self };
-        let salvaged = salvage_site(data, &into, self.scratch.path(), &monitor)?;
+        let salvaged = salvage_site(data, self.request.layout, &into, self.scratch.path(), &monitor)?;
         for table in &salvaged.salvaged_tables {
             let target = data.join(table.file_name().unwrap_or_default());
             std::fs::rename(table, &target).map_err(|error| scratch(&target, error))?;
@@ -203,7 +203,7 @@ impl<'a> Workbench<'a> {
 
     /// The snapshot: whole tables, the files beside them, and what a check of all of it found.
     pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
-        let findings = references(&settled.data, self.scratch.path(), self.monitor)?;
+        let findings = references(&settled.data, self.request.layout, self.scratch.path(), self.monitor)?;
         // A salvage has made losses of them.
         if !settled.is_salvaged {
             warn_of(&findings, self.monitor);
@@ -214,6 +214,7 @@ impl<'a> Workbench<'a> {
             inventory: rest.inventory,
             files: rest.files,
             snapshot: snapshot_now(&settled.method, settled.proof),
+            layout: self.request.layout,
             watch: rest.watch,
             setting: rest.setting.or_else(|| self.request.own_setting()),
             losses: settled.losses,

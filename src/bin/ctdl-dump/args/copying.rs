@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use ctdl_dump::record::Layout;
 
+use super::TablesOptions;
 use super::wait::waiting_time;
 
 /// The site of a server that was installed the usual way.
@@ -33,6 +35,8 @@ pub struct Export {
     /// Replace FILE if it exists, once the new archive is complete
     #[arg(long, requires = "output")]
     pub force: bool,
+    #[command(flatten)]
+    pub tables: TablesOptions,
     /// Stop a running server by a signal for the seconds that the copy of its tables takes; its users merely wait
     #[arg(long, conflicts_with = "single_user", help_heading = "Ways to take it")]
     pub freeze: bool,
@@ -89,6 +93,11 @@ pub struct Import {
     /// Write a site of an old release as it was, for a server of that release
     #[arg(long)]
     pub keep_release: bool,
+    #[arg(long, value_name = "LAYOUT", help = format!(
+        "Write for a server of another machine than the one whose tables are in DIR, or than a 64-bit little-endian one: {}",
+        Layout::names()
+    ))]
+    pub layout: Option<Layout>,
     /// Trust the disk: don't read back what was written before it is put into place, which is about a tenth of the work
     #[arg(long)]
     pub no_read_back: bool,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::TablesOptions;
+
 /// Say what an archive or a site is: node, release, how and when it was taken, what is in it and what was left out.
 ///
 /// Of an archive in a file only the parts that say so are read, and nothing is verified. A site is read whole.
@@ -14,6 +16,8 @@ pub struct Info {
     /// An archive, the directory of a site, or `-`
     #[arg(value_name = "ARCHIVE|SITE")]
     pub place: PathBuf,
+    #[command(flatten)]
+    pub tables: TablesOptions,
     /// Print it as a line of JSON
     #[arg(long)]
     pub json: bool,
@@ -32,6 +36,8 @@ pub struct List {
     /// An archive, the directory of a site, or `-`
     #[arg(value_name = "ARCHIVE|SITE")]
     pub place: PathBuf,
+    #[command(flatten)]
+    pub tables: TablesOptions,
     /// Only records of this kind: config, floor, user, room, list, visit, use, directory, openid, euid, usernumber, fulltext,
     /// table, message, file, log, loss or omitted
     #[arg(value_name = "KIND")]
@@ -55,6 +61,8 @@ pub struct Diff {
     /// Another one
     #[arg(value_name = "B")]
     pub second: PathBuf,
+    #[command(flatten)]
+    pub tables: TablesOptions,
     /// Print a line of JSON for each difference
     #[arg(long)]
     pub json: bool,

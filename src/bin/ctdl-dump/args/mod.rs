@@ -7,6 +7,7 @@ mod pulling;
 mod pushing;
 mod reopening;
 mod serving;
+mod tables;
 mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,7 @@ pub use pulling::{Cutover, Pull};
 pub use pushing::Push;
 pub use reopening::Reopen;
 pub use serving::{PeerOptions, Reception, Serve, Taking};
+pub use tables::TablesOptions;
 
 use crate::exit_code::ExitCode;
 

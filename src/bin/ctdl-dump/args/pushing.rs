@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::PeerOptions;
+use super::{PeerOptions, TablesOptions};
 use crate::peer::Peer;
 
 /// Give a site or an archive to another machine, where it becomes the site.
@@ -30,6 +30,8 @@ pub struct Push {
     /// Replace a site that has been used (ssh:// only: other servers are told that by whoever starts them); it is kept under a dated name
     #[arg(long)]
     pub replace: bool,
+    #[command(flatten)]
+    pub tables: TablesOptions,
     #[command(flatten)]
     pub connection: PeerOptions,
     /// Where a private copy of a site goes; else $TMPDIR or /var/tmp

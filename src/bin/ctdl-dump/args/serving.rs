@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::TablesOptions;
 use crate::tls::Fingerprint;
 
 /// How a peer is reached, for all commands that ask one.
@@ -52,6 +53,8 @@ pub struct Serve {
     #[command(flatten)]
     pub at: ServeAt,
     #[command(flatten)]
+    pub tables: TablesOptions,
+    #[command(flatten)]
     pub reception: Reception,
     /// Where private copies of a site go; else $TMPDIR or /var/tmp. With --receive, temporary files; else beside the new site
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -62,7 +65,7 @@ pub struct Serve {
 #[derive(Debug, Args)]
 pub struct Taking {
     /// Take a site from a peer that pushes it, and give none
-    #[arg(long, help_heading = "To be pushed to")]
+    #[arg(long, conflicts_with = "layout", help_heading = "To be pushed to")]
     pub receive: bool,
     /// The directory that becomes the site
     #[arg(long, value_name = "DIR", default_value = super::copying::USUAL_SITE, requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]

@@ -1,6 +1,7 @@
 //! `diff`: two places, record by record.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use ctdl_dump::monitor::Monitor as _;
@@ -20,8 +21,10 @@ pub fn run(args: &Diff, context: &Context) -> Result<ExitCode> {
     if args.first.as_os_str() == "-" && args.second.as_os_str() == "-" {
         usage!("only one of the two can come from standard input");
     }
-    let mut first = place::open(&args.first, context)?;
-    let mut second = place::open(&args.second, context)?;
+    // Of a site and an archive it means the site.
+    let layout_of = |path: &Path, other: &Path| args.tables.layout.filter(|_| path.is_dir() || !other.is_dir());
+    let mut first = place::open(&args.first, layout_of(&args.first, &args.second), context)?;
+    let mut second = place::open(&args.second, layout_of(&args.second, &args.first), context)?;
     context.screen.task("diff");
     // The two go in step, so one shows how far both are.
     let (mut first, mut second) = (Watched::new(first.source(context)?, &context.screen), second.source(context)?);

@@ -33,7 +33,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         None if args.freeze => Way::Frozen,
         None => Way::Untouched,
     };
-    let taken = place::take_site(&args.site, &scratch, way, args.salvage, context)?;
+    let taken = place::take_site(&args.site, &scratch, way, args.salvage, args.tables.layout, context)?;
     let site = taken.site();
     let snapshot = &site.info().snapshot;
     context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));

@@ -39,6 +39,8 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
         scratch: args.scratch.as_deref(),
         reads_back: !args.no_read_back,
         keeps_release: args.keep_release,
+        layout: args.layout,
+        replaces: args.replace,
     };
     context.screen.task("import");
     let (built, notices) = records.give(|source| building::build(source, target, &plan, &context.screen, context))?;

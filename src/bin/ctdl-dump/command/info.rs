@@ -31,11 +31,12 @@ struct Found {
 /// Says what is at a place.
 pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
     let found = if place::is_file(&args.place) {
+        place::refuse_layout(&args.place, args.tables.layout)?;
         let what = || args.place.display().to_string();
         of_file(File::open(&args.place).with_context(what)?).with_context(what)?
     } else {
         context.screen.task("info");
-        let mut place = place::open(&args.place, context)?;
+        let mut place = place::open(&args.place, args.tables.layout, context)?;
         let mut source = place.source(context)?;
         let summary = copy(&mut *source, &mut Discard, &context.screen)?;
         Found {

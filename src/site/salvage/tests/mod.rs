@@ -58,7 +58,7 @@ impl Torn {
         for old in std::fs::read_dir(self.into.path()).unwrap() {
             std::fs::remove_file(old.unwrap().path()).unwrap();
         }
-        salvage_site(&self.data(), self.into.path(), self.scratch.path(), &Silent).unwrap()
+        salvage_site(&self.data(), None, self.into.path(), self.scratch.path(), &Silent).unwrap()
     }
 }
 

@@ -144,7 +144,7 @@ fn an_interrupt_ends_it() {
     let torn = Torn::small();
     let interrupted = Collecting::default();
     interrupted.interrupt();
-    let ended = salvage_site(&torn.data(), torn.into.path(), torn.scratch.path(), &interrupted);
+    let ended = salvage_site(&torn.data(), None, torn.into.path(), torn.scratch.path(), &interrupted);
     assert!(matches!(ended, Err(SalvageError::Interrupted)));
     let into = torn.into.path().join("table");
     let ended = salvage_table(&torn.table(0), &into, torn.scratch.path(), &interrupted);

@@ -83,6 +83,7 @@ fn open(args: &Serve, context: &Context) -> Result<Given> {
     }
     let path = &args.place;
     if !path.is_dir() && place::is_file(path) {
+        place::refuse_layout(path, args.tables.layout)?;
         let what = || path.display().to_string();
         let file = File::open(path).with_context(what)?;
         let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
@@ -92,7 +93,7 @@ fn open(args: &Serve, context: &Context) -> Result<Given> {
         usage!("{} is neither a site nor an archive", path.display());
     }
     let scratch = place::scratch_directory(args.scratch.as_deref(), None)?;
-    let site = place::site_to_serve(path, scratch, context)?;
+    let site = place::site_to_serve(path, scratch, args.tables.layout, context)?;
     // A peer is told at once, and not after it has waited.
     ctdl_dump::site::data_directory(&site.site).map_err(Failure::from)?;
     Ok(Given::Site(Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())))))

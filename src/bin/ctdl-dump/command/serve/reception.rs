@@ -279,7 +279,14 @@ fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Cont
     records.refuse_older_target(place.path())?;
     let received_digest = records.digest_before();
     let source = source_name(id);
-    let plan = Plan { source: &source, scratch: target.scratch.as_deref(), reads_back: true, keeps_release: false };
+    let plan = Plan {
+        source: &source,
+        scratch: target.scratch.as_deref(),
+        reads_back: true,
+        keeps_release: false,
+        layout: None,
+        replaces: target.replace,
+    };
     let (built, notices) = records.give(|records| building::build(records, place, &plan, &context.screen, context))?;
     if context.screen.is_interrupted() {
         return Err(Failure::interrupted().into());

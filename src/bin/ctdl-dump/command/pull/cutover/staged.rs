@@ -112,7 +112,14 @@ impl Arrived {
         let target = building::open_target(site, args.replace, context)?;
         let mut merged = Merged::of(&[&have], plan, info, difference.stream());
         monitor.task("build the new site");
-        let building = building::Plan { source: &source, scratch: None, reads_back: true, keeps_release: false };
+        let building = building::Plan {
+            source: &source,
+            scratch: None,
+            reads_back: true,
+            keeps_release: false,
+            layout: None,
+            replaces: args.replace,
+        };
         let built = building::build(&mut merged, target, &building, monitor, context)?;
         Ok((digest, built))
     }

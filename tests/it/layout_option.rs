@@ -1,0 +1,106 @@
+//! `--layout`: which machine's tables are read, or written.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::unpack_site;
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn info(arguments: &[&str]) -> serde_json::Value {
+    let output = run(&[&["info", "--json"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn exported(name: &str, archive: &str) {
+    let site = unpack_site(name);
+    let output = run(&["export", "--site", text(site.path()), "-o", archive]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[test]
+fn a_site_is_read_by_the_layout_that_was_told() {
+    let site = unpack_site("small-i386");
+    let (shown, told) = (info(&[text(site.path())]), info(&["--layout", "i386", text(site.path())]));
+    assert_eq!(told["layout"], "32-bit little-endian");
+    assert_eq!(told["layout_by"], "as told");
+    assert_eq!(told["site_digest"], shown["site_digest"]);
+    let other = info(&["--layout", "ilp32-time64-little", text(site.path())]);
+    assert_eq!(other["layout"], "32-bit little-endian with 64-bit times");
+    assert_ne!(other["site_digest"], shown["site_digest"], "structs with longer times are other structs");
+}
+
+#[test]
+fn the_layouts_are_named_in_the_help_and_when_there_is_no_such_one() {
+    for command in ["export", "info", "list", "diff", "serve", "push", "import"] {
+        let help = String::from_utf8(run(&[command, "--help"]).stdout).unwrap();
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("ilp32-big (powerpc, mips)"), "{help}");
+    }
+    let refused = run(&["export", "--layout", "vax"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("lp64-big (s390x)"), "{}", said(&refused));
+}
+
+#[test]
+fn an_archive_has_no_layout_to_be_read_by() {
+    let work = tempfile::tempdir().unwrap();
+    let archive = work.path().join("a.ctz");
+    let archive = text(&archive);
+    exported("fresh", archive);
+    for arguments in [
+        &["info", archive] as &[_],
+        &["list", archive],
+        &["diff", archive, archive],
+        &["serve", "--stdio", archive],
+        &["push", archive, "unix:/nowhere"],
+    ] {
+        let refused = run(&[arguments, &["--layout", "i386"]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("leave it out"), "{}", said(&refused));
+    }
+}
+
+#[test]
+fn an_import_writes_for_the_layout_that_was_told() {
+    let work = tempfile::tempdir().unwrap();
+    let (archive, new) = (work.path().join("a.ctz"), work.path().join("new"));
+    let (archive, new) = (text(&archive), text(&new));
+    exported("small", archive);
+    for name in ["s390x", "arm", "powerpc-time64"] {
+        let imported = run(&["import", archive, "--site", new, "--replace", "--layout", name]);
+        assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+        let layout: ctdl_dump::record::Layout = name.parse().unwrap();
+        assert_eq!(info(&[new])["layout"], layout.to_string(), "and the tables show it");
+        assert_eq!(run(&["diff", archive, new, "--layout", name]).status.code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn an_import_does_not_contradict_the_server_that_has_been_there() {
+    let (target, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let archive = work.path().join("a.ctz");
+    let archive = text(&archive);
+    exported("small", archive);
+    let refused = run(&["import", archive, "--site", text(target.path()), "--layout", "i386"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("64-bit little-endian server"), "{}", said(&refused));
+    let same = run(&["import", archive, "--site", text(target.path()), "--layout", "x86-64"]);
+    assert_eq!(same.status.code(), Some(0), "{}", said(&same));
+    let replaced = run(&["import", archive, "--site", text(target.path()), "--replace", "--layout", "i386"]);
+    assert_eq!(replaced.status.code(), Some(0), "{}", said(&replaced));
+    assert_eq!(info(&[text(target.path())])["layout"], "32-bit little-endian");
+}
