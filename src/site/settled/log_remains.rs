@@ -34,7 +34,7 @@ pub fn has_transactions_behind(path: &Path, from: Lsn) -> std::io::Result<bool> 
             return Some(false);
         }
         let (prev, len, sum) = (order.u32_at(record, 0)?, order.u32_at(record, 4)?, order.u32_at(record, 8)?);
-        let follows = (prev as usize) < from.offset as usize + at;
+        let follows = u64::from(prev) < u64::from(from.offset) + at as u64;
         let rest = record.get(HEADER_BYTES..len as usize).filter(|_| (len as usize) <= LONGEST_END)?;
         Some(follows && (len as usize) >= FIXED_BYTES && checksum(rest, prev, len) == sum)
     };
@@ -43,4 +43,24 @@ pub fn has_transactions_behind(path: &Path, from: Lsn) -> std::io::Result<bool> 
         [ByteOrder::Little, ByteOrder::Big].into_iter().any(|order| is_end(order, record, at) == Some(true))
     };
     Ok((1..bytes.len().saturating_sub(FIXED_BYTES - 1)).any(either))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn an_end_of_a_transaction_is_found_behind_four_gigabytes_by_a_32_bit_program_too() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let from = Lsn { file: 1, offset: u32::MAX - 100 };
+        let mut rest = [0; FIXED_BYTES - HEADER_BYTES];
+        rest[..4].copy_from_slice(&TXN_REGOP.to_le_bytes());
+        let (prev, len) = (u32::MAX - 50, FIXED_BYTES as u32);
+        file.seek(SeekFrom::Start(u64::from(from.offset) + 200)).unwrap();
+        file.write_all(&[prev, len, checksum(&rest, prev, len)].map(u32::to_le_bytes).concat()).unwrap();
+        file.write_all(&rest).unwrap();
+        assert!(has_transactions_behind(file.path(), from).unwrap());
+    }
 }
