@@ -189,6 +189,14 @@ pub enum LiveError {
         /// What became of the change.
         what: String,
     },
+    /// Somebody else let users in.
+    #[error(
+        "somebody has given the server another limit of sessions ({value}) while it was held, so users could come in: what was copied is void; try again"
+    )]
+    Opened {
+        /// What it is now.
+        value: String,
+    },
     /// Somebody else let the server go on.
     #[error("process {pid} went on while it was frozen: what was copied is void; somebody else must have woken it")]
     Woken {

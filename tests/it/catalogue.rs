@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ctdl_dump::archive::{Options, RandomReader, Writer};
+use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Silent;
 use ctdl_dump::record::{Header, Key, Kind};
 use ctdl_dump::site::{Catalogue, CatalogueError, CatalogueOptions, ReadOptions, Site, forget_digests};
@@ -100,6 +101,29 @@ fn read_all(site: &Site, catalogue: &Catalogue) -> Result<Vec<(Header, Vec<u8>)>
 
 fn block_digests(catalogue: &Catalogue) -> Vec<[u8; 32]> {
     catalogue.blocks().iter().map(|block| block.digest).collect()
+}
+
+#[test]
+fn a_site_that_is_changed_while_it_is_looked_through_is_in_use_and_not_damaged() {
+    let scene = Scene::new();
+    let site = Site::open(scene.site.path()).unwrap();
+    fs::remove_file(scene.site.path().join("files/library/large.dat")).unwrap();
+    let options = CatalogueOptions { read: scene.read_options(), digests: None, begun: SystemTime::now() };
+    let failure = Failure::from(Catalogue::make(&site, &options, &mut |_| (), &Silent).unwrap_err());
+    assert_eq!(failure.class, Class::InUse, "{failure}");
+}
+
+#[test]
+fn only_its_owner_sees_what_is_kept_and_the_state_directory_around_it() {
+    let scene = Scene::new();
+    let directory = scene.work.path().join("state/digests");
+    let site = Site::open(scene.site.path()).unwrap();
+    let options =
+        CatalogueOptions { read: scene.read_options(), digests: Some(directory.clone()), begun: SystemTime::now() };
+    Catalogue::make(&site, &options, &mut |_| (), &Silent).unwrap();
+    for directory in [&directory, directory.parent().unwrap()] {
+        assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700, "{}", directory.display());
+    }
 }
 
 #[test]

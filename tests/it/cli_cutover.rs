@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::UNIX_EPOCH;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -215,9 +216,10 @@ fn a_cutover_that_was_killed_when_the_new_site_was_in_place_is_called_done() {
     assert_code(&moving.run(&[]), 0);
     let data = fs::metadata(moving.new_site().join("data")).unwrap();
     let line = format!(
-        "(the tables of the new site lie in the directory with device {} and inode {})",
+        "(the tables of the new site lie in the directory with device {} and inode {}, made at {})",
         data.dev(),
-        data.ino()
+        data.ino(),
+        data.created().map_or(0, |born| born.duration_since(UNIX_EPOCH).unwrap().as_nanos())
     );
     fs::write(moving.note(), line).unwrap();
     let again = moving.run(&[]);
@@ -225,7 +227,8 @@ fn a_cutover_that_was_killed_when_the_new_site_was_in_place_is_called_done() {
     assert!(said(&again).contains("interrupted when all was done"), "{}", said(&again));
     assert!(!moving.note().exists());
     // A note of another site changes nothing.
-    fs::write(moving.note(), "(the tables of the new site lie in the directory with device 1 and inode 2)").unwrap();
+    fs::write(moving.note(), "(the tables of the new site lie in the directory with device 1 and inode 2, made at 3)")
+        .unwrap();
     let refused = moving.run(&[]);
     assert_code(&refused, 1);
     assert!(said(&refused).contains("--replace"), "{}", said(&refused));

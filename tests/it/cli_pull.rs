@@ -87,6 +87,25 @@ impl Drop for Listening {
 }
 
 #[test]
+fn an_archive_that_is_damaged_is_named_and_not_the_peer() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (archive, have, pulled) = (work.path().join("a.ctz"), work.path().join("have.ctz"), work.path().join("p.ctz"));
+    export(site.path(), &archive);
+    let script = Script::new(&archive);
+    let whole = std::fs::read(&archive).unwrap();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    for damaged in [&changed[..], &whole[..whole.len() / 2]] {
+        std::fs::write(&have, damaged).unwrap();
+        let output = run(&[&"pull", &script.peer(), &"-o", &pulled, &"--have", &have]);
+        assert_code(&output, 3);
+        let last = said(&output).lines().last().unwrap().to_owned();
+        let begins = format!("ctdl-dump: {}, which holds what is here already (remove it, ", have.display());
+        assert!(last.starts_with(&begins) && !pulled.exists(), "{last}");
+    }
+}
+
+#[test]
 fn a_pull_equals_the_export_that_is_served() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let (exported, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"));

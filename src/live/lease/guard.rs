@@ -134,7 +134,12 @@ impl Guard {
     /// Has the change left as it is.
     pub(super) fn leave(mut self) -> Ending {
         self.say("leave");
-        self.ending(HELD_WITHIN)
+        let leased = self.file.path.clone();
+        match self.ending(HELD_WITHIN) {
+            // It was cut off when it had done so, and not said it yet: nothing was undone, and nobody keeps the door.
+            Ending::GuardianGone if !leased.exists() && RecordFile::left_path(&leased).exists() => Ending::Left,
+            ending => ending,
+        }
     }
 
     /// The guardian is dead, or doesn't do its work: nobody else must undo the change at the same time.

@@ -152,9 +152,10 @@ impl<'m> Lease<'m> {
     /// [`reopen`](crate::live::reopen()).
     ///
     /// # Errors
-    /// If it was not held all the time; then all is undone, or is being undone.
+    /// If it was not held all the time, or somebody has let users in; then all is undone, or is being undone.
     pub fn leave(mut self) -> Result<Closed, LiveError> {
         self.still_held()?;
+        self.core.as_mut().map_or(Err(LiveError::Expired), Core::still_closed)?;
         self.core.take().map_or(Err(LiveError::Expired), Core::leave)
     }
 }
@@ -183,6 +184,17 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// An error if somebody else has let users in meanwhile: such a server must not be called closed.
+    fn still_closed(&mut self) -> Result<(), LiveError> {
+        let Held::Sessions { admin: Some(admin), .. } = &mut self.held else { return Ok(()) };
+        let limit = admin.setting(LIMIT)?;
+        if limit.as_deref() == Some(OURS.as_bytes()) {
+            return Ok(());
+        }
+        let value = limit.map_or("none".into(), |limit| String::from_utf8_lossy(&limit).into_owned());
+        Err(LiveError::Opened { value })
     }
 
     fn end(mut self) -> Ending {

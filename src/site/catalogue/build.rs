@@ -11,6 +11,7 @@ use crate::codec::block::BlockCutter;
 use crate::codec::cbor::Encoder;
 use crate::codec::manifest::{Identity, encode_identities};
 use crate::codec::{Digest, RecordHasher};
+use crate::endpoint::Class;
 use crate::monitor::Monitor;
 use crate::record::{Body, Header};
 use crate::site::source::{Located, Records};
@@ -23,6 +24,18 @@ impl Catalogue {
     /// When the site can't be read or was changed meanwhile, or the scratch file can't be written. That digests can't be kept is only
     /// reported.
     pub fn make(
+        site: &Site,
+        options: &CatalogueOptions,
+        seen: &mut dyn FnMut(&Identity),
+        monitor: &dyn Monitor,
+    ) -> Result<Catalogue, CatalogueError> {
+        Self::walk(site, options, seen, monitor).map_err(|error| match error {
+            CatalogueError::Site(error) => judged(site, error),
+            other => other,
+        })
+    }
+
+    fn walk(
         site: &Site,
         options: &CatalogueOptions,
         seen: &mut dyn FnMut(&Identity),
@@ -54,6 +67,16 @@ impl Catalogue {
         let (file, blocks) = pages.finish()?;
         Ok(Catalogue { file, scratch: options.read.scratch.clone(), blocks, logs, end, read_bytes })
     }
+}
+
+/// What an error means that comes from the site itself: it seems to be damaged when its server was started meanwhile, or it was replaced.
+pub(super) fn judged(site: &Site, error: ReadSiteError) -> CatalogueError {
+    CatalogueError::Site(moved(site).unwrap_or(error))
+}
+
+/// Whether the site has moved, as far as that can be seen.
+pub(super) fn moved(site: &Site) -> Option<ReadSiteError> {
+    site.look_again().err().filter(|error| error.class() == Class::InUse)
 }
 
 /// The bodies that are read, and those that need not be.

@@ -13,9 +13,9 @@
 //! It holds nothing that can't be found out again. A file that is damaged, of another site or of another version counts as none, and so does one
 //! from so long ago that it is time to read everything again.
 
-use std::fs::{File, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -53,7 +53,8 @@ impl Digests {
     /// # Errors
     /// When nothing can be written there.
     pub fn open(directory: &Path, site: &Path) -> std::io::Result<Digests> {
-        std::fs::create_dir_all(directory)?;
+        // The state directory above it, too, if it is not there yet.
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
         let (path, identity, now) = (path_in(directory, site), identity(site)?, now());
         let old = OldDigests::open(&path, &identity, now);

@@ -1,13 +1,13 @@
 //! Records by the catalogue, one after the other or from place to place.
 
+use super::build::{judged, moved};
 use super::rows::Rows;
 use super::{Catalogue, CatalogueError};
 use crate::codec::manifest::{Identity, decode_identities};
 use crate::codec::{Digest, RecordHasher, SEGMENT_BYTES};
-use crate::endpoint::Class;
 use crate::record::{Body, Header, Key, Kind};
+use crate::site::Site;
 use crate::site::source::BodyReader;
-use crate::site::{ReadSiteError, Site};
 
 /// Goes through the records of a site. Each is compared with its digest: one whose body stands in its header at once, others at their end.
 pub struct CatalogueReader<'c> {
@@ -93,7 +93,7 @@ impl<'c> CatalogueReader<'c> {
         block.next += 1;
         block.row = block.next;
         let opened = located.open_with(&mut header, self.site, &self.catalogue.logs);
-        let body = opened.map_err(|error| self.judge(error))?;
+        let body = opened.map_err(|error| judged(self.site, error))?;
         self.hasher.begin(&header);
         let is_same = (header.kind, &header.key) == (identity.kind, &identity.key)
             && header.body.as_ref().map(Body::length) == identity.length;
@@ -135,7 +135,7 @@ impl<'c> CatalogueReader<'c> {
             return Ok(false);
         };
         if let Err(error) = body.segment(segment) {
-            return Err(self.judge(error));
+            return Err(judged(self.site, error));
         }
         self.hasher.body(segment);
         if !body.has_segment() {
@@ -164,19 +164,9 @@ impl<'c> CatalogueReader<'c> {
     /// Says that the present record isn't what it was.
     fn changed(&self) -> CatalogueError {
         let present = self.present.as_ref();
-        self.moved().unwrap_or_else(|| CatalogueError::Changed {
+        moved(self.site).map(CatalogueError::Site).unwrap_or_else(|| CatalogueError::Changed {
             kind: present.map_or(Kind::Omitted, |record| record.kind),
             key: present.map(|record| record.key.to_string()).unwrap_or_default(),
         })
-    }
-
-    /// What an error means that comes from the site itself: it seems to be damaged when its server was started meanwhile.
-    fn judge(&self, error: ReadSiteError) -> CatalogueError {
-        self.moved().unwrap_or(CatalogueError::Site(error))
-    }
-
-    /// Whether the site has moved, as far as that can be seen.
-    fn moved(&self) -> Option<CatalogueError> {
-        self.site.look_again().err().filter(|error| error.class() == Class::InUse).map(CatalogueError::Site)
     }
 }

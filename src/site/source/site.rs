@@ -79,7 +79,7 @@ impl Site {
     }
 
     /// Whether all is still as it was when reading began.
-    pub(in crate::site) fn look_again(&self) -> Result<End, ReadSiteError> {
+    pub(crate) fn look_again(&self) -> Result<End, ReadSiteError> {
         self.parts().look_again()
     }
 

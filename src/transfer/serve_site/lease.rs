@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Moved;
+use super::view::SiteView;
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, LiveError, way_back};
 use crate::monitor::Monitor;
@@ -24,6 +25,8 @@ pub(super) struct LeaseSlot {
 struct Held {
     /// None for a server that was left closed and stopped before.
     lease: Option<Lease<'static>>,
+    /// What the peer was given.
+    view: Arc<SiteView>,
     expire: Duration,
     begun: Instant,
 }
@@ -43,8 +46,8 @@ impl LeaseSlot {
     }
 
     /// The peer has a lease from now on.
-    pub(super) fn begin(&self, lease: Option<Lease<'static>>, expire: Duration) {
-        *self.held() = Some(Held { lease, expire, begun: Instant::now() });
+    pub(super) fn begin(&self, lease: Option<Lease<'static>>, view: Arc<SiteView>, expire: Duration) {
+        *self.held() = Some(Held { lease, view, expire, begun: Instant::now() });
     }
 
     /// Gives the server back if the peer was not heard for so long as it wanted.
@@ -60,10 +63,12 @@ impl LeaseSlot {
     /// Ends the lease as the peer wants it, and says how the server stands then.
     pub(super) fn end(&self, how: EndOfLease, site: &Path) -> Result<String, Refusal> {
         let held = self.held().take();
-        let Some(Held { lease, .. }) = held else {
+        let Some(Held { lease, view, .. }) = held else {
             return Err(Refusal::new(Code::NO_LEASE, "there is no lease, or it has ended before"));
         };
         let Some(lease) = lease else {
+            // Nothing keeps a server stopped: somebody may have started it since the snapshot.
+            view.check_unchanged().map_err(|failure| Refusal::new(Code::NO_LEASE, failure.to_string()))?;
             return Ok("the server was left closed and stopped before".into());
         };
         let over = |error: LiveError| Refusal::new(Code::NO_LEASE, error.to_string());

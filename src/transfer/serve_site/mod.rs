@@ -176,7 +176,7 @@ impl Served for ServedSite {
             },
         );
         let (view, lease) = held.map_err(refusal)?;
-        self.lease.begin(lease, Duration::from_secs(u64::from(expire)));
+        self.lease.begin(lease, Arc::clone(&view), Duration::from_secs(u64::from(expire)));
         Ok(view)
     }
 

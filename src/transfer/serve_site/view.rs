@@ -54,6 +54,11 @@ impl SiteView {
         self.is_spoilt.load(Ordering::Relaxed)
     }
 
+    /// An error if the site, read where it lies, is not what it was any more, or has a server.
+    pub fn check_unchanged(&self) -> Result<(), Failure> {
+        Ok(self.taken.site().look_again().map(drop)?)
+    }
+
     fn make(&self, monitor: &dyn Monitor) -> Result<&Made, Failure> {
         if let Some(made) = self.made.get() {
             return Ok(made);

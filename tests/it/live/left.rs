@@ -111,3 +111,21 @@ fn a_door_keeper_does_not_count_as_a_user_who_is_waited_for() {
     again.release().unwrap();
     assert!(until(|| !citadel.state().users.is_empty()), "it keeps the door again");
 }
+
+#[test]
+fn a_server_that_somebody_opens_while_it_is_held_is_not_left_closed() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    let held = lease(&place);
+    citadel.state().limit = Some("30".into());
+    let error = held.leave().map(drop).unwrap_err();
+    assert!(matches!(&error, LiveError::Opened { value } if value == "30"), "{error}");
+    assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("30"), None));
+
+    citadel.state().limit = Some("25".into());
+    drop(lease(&place).leave().unwrap());
+    let held = lease(&place);
+    reopen(&place.state_dir(), &place.site()).unwrap();
+    assert!(matches!(held.leave().map(drop), Err(LiveError::Opened { .. })), "also if it was reopened meanwhile");
+    assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("25"), None));
+}

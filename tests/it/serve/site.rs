@@ -213,6 +213,18 @@ fn a_cutover_whose_last_answer_was_lost_can_be_ended_once_more() {
 }
 
 #[test]
+fn a_stopped_server_that_somebody_starts_meanwhile_is_not_called_closed() {
+    let scene = Scene::new();
+    let (_, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    client.end_single_user(EndOfLease::Stop).unwrap();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    let started = StandIn::start(scene.site.path());
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    drop(started);
+}
+
+#[test]
 fn a_server_that_is_told_to_end_gives_the_site_back() {
     let mut scene = Scene::new();
     let (_, mut client) = scene.connect();

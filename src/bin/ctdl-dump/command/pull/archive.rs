@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use ctdl_dump::archive::{Options, RandomReader, Reader, Writer};
+use ctdl_dump::archive::{Options, RandomReader, ReadError, Reader, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::transfer::pull::{Continued, Merged, Plan, complete_records};
@@ -45,7 +45,8 @@ pub struct Pulled {
 /// Pulls the peer's present snapshot into an archive. What an earlier run has got of it isn't transferred again, nor what `have` holds.
 pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
     let begun = Instant::now();
-    let have = args.have.as_deref().map(open_archive).transpose()?;
+    let open_have = |have| open_archive(have).with_context(|| about_have(have));
+    let have = args.have.as_deref().map(open_have).transpose()?;
     let mut spool = Spool::open(output, args.force, &args.peer)?;
     let mut wanted = spool.beginning().map(|(id, _)| id);
     // Alone it is gone on with as it is, inside the body where it ends; beside another archive its records are looked up.
@@ -73,9 +74,13 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         let is_gone = matches!(cause(&error), Some(WireError::SnapshotGone));
         if !is_gone || snapshots > MOST_SNAPSHOTS {
             end_early(spool, &error, context)?;
-            // Who could not be reached was named.
-            let is_named = matches!(cause(&error), Some(WireError::Unreachable { .. }));
-            return Err(if is_named { error } else { error.context(name) });
+            return Err(match (cause(&error), &args.have) {
+                // Who could not be reached was named.
+                (Some(WireError::Unreachable { .. }), _) => error,
+                (Some(_), _) => error.context(name),
+                (None, Some(have)) if is_of_an_archive(&error) => error.context(about_have(have)),
+                (None, _) => error.context(output.display().to_string()),
+            });
         }
         context.screen.warning("the peer has another snapshot by now; what has arrived is kept, and only the difference to the new one comes");
         spool.keep()?;
@@ -172,8 +177,18 @@ fn complete(spool: &Spool, output: &Path, args: &Pull, context: &Context) -> Res
 }
 
 fn open_archive(path: &Path) -> Result<RandomReader> {
-    let file = File::open(path).with_context(|| format!("{} can't be opened", path.display()))?;
-    RandomReader::open(file).map_err(Failure::from).with_context(|| path.display().to_string())
+    Ok(RandomReader::open(File::open(path)?).map_err(Failure::from)?)
+}
+
+/// Which archive something is wrong with, and what can be done without it.
+fn about_have(have: &Path) -> String {
+    format!("{}, which holds what is here already (remove it, and everything comes over the wire)", have.display())
+}
+
+fn is_of_an_archive(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<Failure>().is_some_and(|failure| failure.cause::<ReadError>().is_some()))
 }
 
 /// Keeps what has come, unless it is wrong.

@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result};
 
@@ -100,22 +101,25 @@ impl Note {
     }
 }
 
-/// What tells a directory from all others of this machine: it keeps it when it is renamed.
+/// What tells a directory from all others of this machine: it keeps it when it is renamed. An inode is given to another one when it is free again, so
+/// the moment when it was made belongs to it, where the file system keeps that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
     inode: u64,
+    born: u128,
 }
 
 impl Identity {
     /// Of what was found.
     pub fn of(found: &Metadata) -> Self {
-        Identity { device: found.dev(), inode: found.ino() }
+        let born = found.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        Identity { device: found.dev(), inode: found.ino(), born: born.map_or(0, |born| born.as_nanos()) }
     }
 }
 
-fn identity_line(Identity { device, inode }: Identity) -> String {
-    format!("(the tables of the new site lie in the directory with device {device} and inode {inode})")
+fn identity_line(Identity { device, inode, born }: Identity) -> String {
+    format!("(the tables of the new site lie in the directory with device {device} and inode {inode}, made at {born})")
 }
 
 /// What lets users in again on the old machine.
@@ -123,5 +127,24 @@ fn way_back(peer: &Peer) -> String {
     match peer {
         Peer::Ssh { path: Some(path), .. } => format!("ctdl-dump reopen --site {path}"),
         _ => "ctdl-dump reopen --site DIR, with the directory of the old site".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_fulfilled_by_the_directory_that_it_names_and_by_no_other_with_its_inode() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = folder.path().join("site");
+        std::fs::create_dir_all(site.join("data")).unwrap();
+        let (note, peer) = (Note::beside(&site).unwrap(), "cmd:true".parse::<Peer>().unwrap());
+        assert!(!note.is_fulfilled());
+        let found = Identity::of(&std::fs::metadata(site.join("data")).unwrap());
+        note.write(&peer, found).unwrap();
+        assert!(note.is_fulfilled());
+        note.write(&peer, Identity { born: found.born + 1, ..found }).unwrap();
+        assert!(!note.is_fulfilled());
     }
 }
