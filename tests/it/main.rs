@@ -20,4 +20,5 @@ mod site;
 mod snapshot;
 mod support;
 mod target;
+mod upgrade;
 mod wire;

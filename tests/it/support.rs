@@ -22,6 +22,22 @@ pub fn unpack_site(name: &str) -> TempDir {
     site
 }
 
+/// The pairs of a table as libdb's own tool shows them, which opens tables of both byte orders.
+pub fn pairs(site: &Path, number: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let table = site.join(format!("data/cdb.{number:02x}"));
+    let output = Command::new("db5.3_dump").arg(table).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<u8>> = text.lines().filter_map(|line| line.strip_prefix(' ')).map(bytes).collect();
+    lines.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+/// Bytes in hexadecimal digits.
+pub fn bytes(hexadecimal: &str) -> Vec<u8> {
+    let digits = hexadecimal.as_bytes().chunks_exact(2);
+    digits.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 16).unwrap()).collect()
+}
+
 /// The Python that `make setup` makes under `target/`, with `blake3`, `cbor2` and `zstandard`; `CTZ_PYTHON` names another.
 pub fn python() -> Command {
     let python = std::env::var_os("CTZ_PYTHON").map(PathBuf::from);

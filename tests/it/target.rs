@@ -12,7 +12,7 @@ use ctdl_dump::site::{ReadOptions, Site, SiteOwner, SiteSink, WriteSiteError, la
 use ctdl_dump::transfer::{Comparison, Discard, Summary, copy};
 use tempfile::TempDir;
 
-use crate::support::unpack_site;
+use crate::support::{pairs, unpack_site};
 
 fn options() -> ReadOptions {
     ReadOptions { scratch: std::env::temp_dir(), logs: Vec::new(), without_fulltext: false }
@@ -44,21 +44,6 @@ fn residues(site: &Site) -> BTreeMap<Kind, usize> {
         }
     }
     found
-}
-
-/// The pairs of a table as libdb's own tool shows them, which opens tables of both byte orders.
-fn pairs(site: &Path, number: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let table = site.join(format!("data/cdb.{number:02x}"));
-    let output = Command::new("db5.3_dump").arg(table).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<Vec<u8>> = text.lines().filter_map(|line| line.strip_prefix(' ')).map(bytes).collect();
-    lines.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
-}
-
-fn bytes(hexadecimal: &str) -> Vec<u8> {
-    let digits = hexadecimal.as_bytes().chunks_exact(2);
-    digits.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 16).unwrap()).collect()
 }
 
 fn is_whole(site: &Path, number: u8) -> bool {

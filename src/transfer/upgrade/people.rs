@@ -35,6 +35,8 @@ pub(super) struct People<'a> {
     cut: Vec<Vec<u8>>,
     shared_addresses: Vec<Vec<u8>>,
     shared_numbers: Vec<Vec<u8>>,
+    /// Addresses that the old directory had, and nobody's card has.
+    gone: Vec<Vec<u8>>,
     filters: u64,
 }
 
@@ -52,6 +54,7 @@ impl<'a> People<'a> {
             cut: Vec::new(),
             shared_addresses: Vec::new(),
             shared_numbers: Vec::new(),
+            gone: Vec::new(),
             filters: 0,
         }
     }
@@ -74,6 +77,7 @@ impl<'a> People<'a> {
         }
         if self.derives() {
             self.make_derived(making)?;
+            self.compare_directory(archive)?;
         }
         Ok(())
     }
@@ -153,6 +157,17 @@ impl<'a> People<'a> {
         Ok(())
     }
 
+    fn compare_directory(&mut self, archive: &RandomReader) -> Result<(), Failure> {
+        for record in archive.records(Some(Kind::Directory)).map_err(Failure::from)? {
+            let record = record.map_err(Failure::from)?;
+            let address = record.key.last_name().unwrap_or_default();
+            if !self.directory.contains_key(address) {
+                self.gone.push(address.to_vec());
+            }
+        }
+        Ok(())
+    }
+
     /// What has become of them.
     pub fn tell(&self, notices: &mut Notices) {
         let keys = if self.release < 928 { ", each under its new key" } else { "" };
@@ -170,6 +185,10 @@ impl<'a> People<'a> {
                 self.by_number.len()
             ));
         }
+        notices.say_names(
+            "addresses that the old directory had and no account's vCard has: mail to them is refused from now on",
+            &self.gone,
+        );
         notices.say_names("addresses in vCards for which an account has no place", &self.cut);
         notices.say_names("addresses that several accounts have; the last one gets the mail", &self.shared_addresses);
         notices.say_names(
