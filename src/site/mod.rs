@@ -1,6 +1,7 @@
 //! A Citadel site on disk: its tables, its files, whether they are settled, and how a new one is put in place.
 
 pub mod accounts;
+pub mod arrangement;
 pub mod btree;
 mod catalogue;
 pub mod check;
@@ -16,6 +17,7 @@ pub mod snapshot;
 pub mod sort;
 mod source;
 
+pub use arrangement::Arrangement;
 pub use catalogue::{Block, Catalogue, CatalogueError, CatalogueOptions, CatalogueReader, forget_digests};
 pub use sink::{Expected, Misfits, SiteOwner, SiteSink, WriteSiteError, layout_at};
 pub use source::{

@@ -18,6 +18,7 @@ mod recovery;
 mod serve;
 mod site;
 mod snapshot;
+mod spread;
 mod support;
 mod target;
 mod upgrade;

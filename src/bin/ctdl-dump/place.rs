@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::Reader;
 use ctdl_dump::endpoint::{Class, Failure, Source};
+use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::Layout;
-use ctdl_dump::site::ReadOptions;
+use ctdl_dump::site::arrangement::hints;
 use ctdl_dump::site::install::{self, Leftover};
 use ctdl_dump::site::snapshot::remove_leftovers;
+use ctdl_dump::site::{Arrangement, ReadOptions};
 use ctdl_dump::transfer::SiteToServe;
 use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
 
+use crate::args::ArrangementOptions;
 use crate::command::Context;
 use crate::error::usage;
 use crate::state;
@@ -28,19 +31,22 @@ pub enum Place {
 }
 
 /// Opens what is at `path`: a directory is a site, `-` is standard input, all else an archive.
-pub fn open(path: &Path, layout: Option<Layout>, context: &Context) -> Result<Place> {
+pub fn open(path: &Path, layout: Option<Layout>, arrangement: &ArrangementOptions, context: &Context) -> Result<Place> {
     if path.is_dir() {
-        open_site(path, layout, context).map(|taken| Place::Site(Box::new(taken)))
+        open_site(&arrangement.of(Some(path))?, layout, context).map(|taken| Place::Site(Box::new(taken)))
     } else {
-        refuse_layout(path, layout)?;
+        refuse_site_options(path, layout, arrangement)?;
         open_archive(path, None, context).map(Place::Archive)
     }
 }
 
-/// Refuses a layout for what is no site.
-pub fn refuse_layout(path: &Path, layout: Option<Layout>) -> Result<()> {
+/// Refuses what can be told of sites alone.
+pub fn refuse_site_options(path: &Path, layout: Option<Layout>, arrangement: &ArrangementOptions) -> Result<()> {
     if layout.is_some() {
         usage!("--layout says how the tables of a site are to be read, and {} is none; leave it out", path.display());
+    }
+    if arrangement.is_told() {
+        usage!("--arrangement and its like say where a site has what, and {} is none; leave them out", path.display());
     }
     Ok(())
 }
@@ -51,13 +57,13 @@ pub fn is_file(path: &Path) -> bool {
 }
 
 /// Takes a snapshot of a site to look at it: whatever its server does, it notices nothing.
-fn open_site(path: &Path, layout: Option<Layout>, context: &Context) -> Result<Taken> {
-    take_site(path, &scratch_directory(None, None)?, Way::Untouched, false, layout, context)
+fn open_site(site: &Arrangement, layout: Option<Layout>, context: &Context) -> Result<Taken> {
+    take_site(site, &scratch_directory(None, None)?, Way::Untouched, false, layout, context)
 }
 
 /// Takes a snapshot of a site, after a look at what an import may have left there, and earlier snapshots in the scratch directory.
 pub fn take_site(
-    site: &Path,
+    site: &Arrangement,
     scratch: &Path,
     way: Way,
     salvage: bool,
@@ -67,34 +73,40 @@ pub fn take_site(
     look_round(site, scratch, context)?;
     let state_directory = state::directory();
     let program = Path::new(OUR_PROGRAM);
-    let own_limit = context.own_limit(site);
+    let own_limit = context.own_limit(site.root());
     let request =
         Request { site, scratch, way, salvage, layout, program, state_directory: &state_directory, own_limit };
     Ok(snapshot::take(&request, &context.screen)?)
 }
 
 /// A site that peers take snapshots of.
-pub fn site_to_serve(site: &Path, scratch: PathBuf, layout: Option<Layout>, context: &Context) -> Result<SiteToServe> {
+pub fn site_to_serve(
+    site: &Arrangement,
+    scratch: PathBuf,
+    layout: Option<Layout>,
+    context: &Context,
+) -> Result<SiteToServe> {
     look_round(site, &scratch, context)?;
     Ok(SiteToServe {
-        site: site.to_owned(),
+        site: site.clone(),
         scratch,
         layout,
         program: OUR_PROGRAM.into(),
         state_directory: state::directory(),
-        own_limit: context.own_limit(site).cloned(),
+        own_limit: context.own_limit(site.root()).cloned(),
     })
 }
 
 /// Looks at what an import may have left at a site, and what snapshots may have left in the scratch directory.
-fn look_round(site: &Path, scratch: &Path, context: &Context) -> Result<()> {
+fn look_round(site: &Arrangement, scratch: &Path, context: &Context) -> Result<()> {
     // In the middle of an exchange the site itself may be away.
-    if parent_of(site).is_dir() {
-        for leftover in install::leftovers(site).map_err(Failure::from)? {
-            look_at(&leftover, site, context)?;
+    if parent_of(site.root()).is_dir() {
+        for leftover in install::leftovers(site.root()).map_err(Failure::from)? {
+            look_at(&leftover, site.root(), context)?;
         }
     }
     refuse_inside(scratch, site, "scratch files")?;
+    hints(site).iter().for_each(|hint| context.screen.warning(hint));
     for removed in remove_leftovers(scratch).map_err(Failure::from)? {
         context.screen.say(format_args!("removed {}, which an interrupted ctdl-dump has left", removed.display()));
     }
@@ -162,6 +174,14 @@ impl Place {
             Place::Archive(reader) => Box::new(ByReference(&mut **reader)),
         })
     }
+
+    /// The directories of a site that is spread over several.
+    pub fn arrangement(&self) -> Option<&Arrangement> {
+        match self {
+            Place::Site(taken) => Some(taken.site().arrangement()).filter(|site| site.is_spread()),
+            Place::Archive(_) => None,
+        }
+    }
 }
 
 /// A source that belongs to somebody else.
@@ -216,11 +236,11 @@ pub fn parent_of(file: &Path) -> PathBuf {
 }
 
 /// Nothing is ever written into the source.
-pub fn refuse_inside(directory: &Path, site: &Path, what: &str) -> Result<()> {
+pub fn refuse_inside(directory: &Path, site: &Arrangement, what: &str) -> Result<()> {
     let Ok(directory) = directory.canonicalize() else { return Ok(()) };
     // The tables may be behind a link, on another disk.
-    let parts = [site.to_owned(), site.join("data")];
-    if parts.iter().filter_map(|part| part.canonicalize().ok()).any(|part| directory.starts_with(part)) {
+    let parts = site.directories().into_iter().chain([site.data()]);
+    if parts.filter_map(|part| part.canonicalize().ok()).any(|part| directory.starts_with(part)) {
         usage!(
             "{what} would lie inside the site ({}), where nothing is written; choose another place",
             directory.display()

@@ -12,7 +12,6 @@
 //! What stands in the header is part of the evidence, for it is part of the digest.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -81,7 +80,7 @@ impl<'s> Examiner<'s> {
                 if !matches!(entry.what, What::File { .. }) {
                     return None;
                 }
-                let path = self.site.root().join(std::ffi::OsStr::from_bytes(&entry.path));
+                let path = self.site.arrangement().path_of(&entry.path);
                 let found = self.look_at_file(&path, length, &mut hasher)?;
                 // A private copy was made of the file with these.
                 let is_same = (found.dev(), found.ino()) == (entry.dev, entry.inode)

@@ -20,8 +20,8 @@ pub(super) fn plain(link: &Path) -> Result<What, InventoryError> {
 }
 
 /// A link below `keys/`. Keys are often links to the place where another program renews them; such a place is not on the next machine.
-/// `root` is the site's directory without links.
-pub(super) fn key(link: &Path, path: &[u8], root: &Path, notes: &mut Vec<Note>) -> Result<What, InventoryError> {
+/// `own` is what the site carries by itself, without links: directories, or files.
+pub(super) fn key(link: &Path, path: &[u8], own: &[&Path], notes: &mut Vec<Note>) -> Result<What, InventoryError> {
     let target = target(link)?;
     let (path, shown) = (path.to_vec(), target.clone());
     let end = match std::fs::canonicalize(link) {
@@ -32,7 +32,7 @@ pub(super) fn key(link: &Path, path: &[u8], root: &Path, notes: &mut Vec<Note>) 
         }
         Err(source) => return Err(InventoryError::io(link, source)),
     };
-    if end.starts_with(root) {
+    if own.iter().any(|own| end.starts_with(own)) {
         return Ok(What::Link { target, content: None });
     }
     let metadata = std::fs::metadata(&end).map_err(|source| InventoryError::io(&end, source))?;

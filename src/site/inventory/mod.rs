@@ -10,6 +10,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+mod apart;
 mod links;
 mod rules;
 #[cfg(test)]
@@ -39,7 +40,8 @@ pub struct Inventory {
 /// One file, directory or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Path below the site directory, parts separated by `/`, as the bytes that the file system has.
+    /// Path below the site directory, parts separated by `/`, as the bytes that the file system has. Of a site in several directories the path
+    /// that it has where all is in one ([`Arrangement::path_of`](super::Arrangement::path_of) is the way back).
     pub path: Vec<u8>,
     /// What it is.
     pub what: What,
@@ -80,7 +82,7 @@ pub enum What {
 /// Something that is not carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Path below the site directory.
+    /// Path below the site directory; the whole path of what is in a directory beside it.
     pub path: Vec<u8>,
     /// The reason.
     pub why: Why,
@@ -114,6 +116,10 @@ pub enum Why {
     LoopingLink,
     /// A file that a server was writing while the site was copied.
     Upload,
+    /// Something in the root that a server with this arrangement has in another directory.
+    Elsewhere,
+    /// Something in a directory beside the root that none of the files of a site there is called.
+    Foreign,
 }
 
 impl Inventory {
@@ -147,6 +153,8 @@ impl fmt::Display for Why {
                 "a file that Citadel doesn't know, larger than 1 MiB; copy it by hand, or take it along with --log if it is a log"
             }
             Why::LoopingLink => "a link to the site itself or to a directory above it",
+            Why::Elsewhere => "the server has it in another directory, as the arrangement of the site says",
+            Why::Foreign => "nothing of a site has this name in this directory; copy it by hand if it is needed",
             Why::Upload => "it was being uploaded while the site was copied; the next backup takes it",
         })
     }

@@ -1,6 +1,11 @@
 //! Which names in a site's root and in `data/` are what. (Names of releases 732 to 980, from their sources and from real sites.)
 
+use std::collections::BTreeSet;
+use std::fs::Metadata;
+use std::os::unix::fs::FileTypeExt;
+
 use super::Why;
+use crate::site::arrangement::Class;
 use crate::site::settled::{is_table_name, log_number};
 
 /// What becomes of something in the root or in `data/`.
@@ -105,6 +110,25 @@ pub(super) fn in_root(name: &[u8]) -> Rule {
         return Rule::LeftOut(Why::Program);
     }
     Rule::Unknown
+}
+
+/// What the record of something means that lies in a directory beside the root.
+pub(super) fn of_record(record: &[u8]) -> Rule {
+    // Single files of directories: keys and aliases.
+    if record.contains(&b'/') { Rule::State } else { in_root(record) }
+}
+
+/// What something is that none of the classes of files has in this directory beside the root.
+pub(super) fn beside_the_root(name: &[u8], metadata: &Metadata, classes: &BTreeSet<Class>) -> Why {
+    if metadata.file_type().is_socket() {
+        return Why::Transient;
+    }
+    match in_root(name) {
+        Rule::LeftOut(why) => why,
+        // Help texts lie among what the package has for the server.
+        _ if classes.iter().all(|class| *class == Class::Help) => Why::Program,
+        _ => Why::Foreign,
+    }
 }
 
 /// What a name in `data/` means. Packages of 2008 to 2016 kept `citadel.config` and `citadel.control` there.

@@ -10,20 +10,24 @@ use rustix::fs::{Mode, OFlags};
 
 use super::rules::{Rule, begins_like_a_program, in_data, in_root};
 use super::{Entry, Inventory, InventoryError, LARGEST_UNKNOWN_FILE, LeftOut, Note, What, Why, links};
+use crate::site::arrangement::Arrangement;
 
-/// Takes the inventory of the site in `root`. Links are never followed, except for those that stand in place of one of the site's own
+/// Takes the inventory of a site. Links are never followed, except for those that stand in place of one of the site's own
 /// directories (`files` on another disk), and to find the content of keys.
 ///
 /// # Errors
 /// [`InventoryError`] if a directory can't be listed, or something that was listed can't be looked at.
-pub fn take(root: &Path) -> Result<Inventory, InventoryError> {
+pub fn take(site: impl Into<Arrangement>) -> Result<Inventory, InventoryError> {
+    let site = site.into();
+    let root = site.root();
     let metadata = std::fs::metadata(root).map_err(|source| InventoryError::io(root, source))?;
     if !metadata.is_dir() {
         return Err(InventoryError::NotADirectory { path: root.to_owned() });
     }
     let mut walk = Walk {
-        root,
+        site: &site,
         real_root: std::fs::canonicalize(root).map_err(|source| InventoryError::io(root, source))?,
+        directories: site.directories().iter().filter_map(|directory| std::fs::canonicalize(directory).ok()).collect(),
         found: Inventory {
             root: entry(Vec::new(), What::Directory, &metadata),
             entries: Vec::new(),
@@ -33,6 +37,7 @@ pub fn take(root: &Path) -> Result<Inventory, InventoryError> {
         },
     };
     walk.root_directory()?;
+    walk.apart()?;
     let mut found = walk.found;
     found.entries.sort_by(|a, b| a.path.cmp(&b.path));
     found.logs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -40,41 +45,66 @@ pub fn take(root: &Path) -> Result<Inventory, InventoryError> {
     Ok(found)
 }
 
-struct Walk<'a> {
-    root: &'a Path,
-    real_root: PathBuf,
-    found: Inventory,
+pub(super) struct Walk<'a> {
+    pub(super) site: &'a Arrangement,
+    pub(super) real_root: PathBuf,
+    /// All directories of the site without links.
+    pub(super) directories: Vec<PathBuf>,
+    pub(super) found: Inventory,
 }
 
 /// Something listed, and what lstat says of it.
-struct Seen {
-    /// Below the site directory.
-    path: Vec<u8>,
-    at: PathBuf,
-    metadata: Metadata,
+pub(super) struct Seen {
+    /// The key of its record: below the site directory, if all of the site is there.
+    pub(super) path: Vec<u8>,
+    pub(super) at: PathBuf,
+    pub(super) metadata: Metadata,
 }
 
 impl Walk<'_> {
     fn root_directory(&mut self) -> Result<(), InventoryError> {
-        for seen in list(self.root, b"")? {
-            match in_root(&seen.path) {
-                Rule::Data => {
-                    if let Some(directory) = self.own_directory(seen)? {
-                        self.data(&directory)?;
-                    }
-                }
-                Rule::Tree => {
-                    if let Some(directory) = self.own_directory(seen)? {
-                        let keys = directory.path == b"keys";
-                        self.tree(directory, keys)?;
-                    }
-                }
-                Rule::Log if seen.metadata.is_dir() => self.logs(&seen)?,
-                Rule::Log => self.log(seen),
-                rule => self.single(seen, rule)?,
+        for seen in list(self.site.root(), b"")? {
+            let rule = in_root(&seen.path);
+            if matches!(rule, Rule::Tree | Rule::State) && self.is_elsewhere(&seen) {
+                self.leave_out(seen.path, Why::Elsewhere);
+            } else if !self.holds_a_directory(&seen) {
+                self.entry(seen, rule)?;
             }
         }
         Ok(())
+    }
+
+    /// Something at the top of one of the site's directories.
+    pub(super) fn entry(&mut self, seen: Seen, rule: Rule) -> Result<(), InventoryError> {
+        match rule {
+            Rule::Data => {
+                if let Some(directory) = self.own_directory(seen)? {
+                    self.data(&directory)?;
+                }
+            }
+            Rule::Tree => {
+                if let Some(directory) = self.own_directory(seen)? {
+                    let keys = directory.path == b"keys";
+                    self.tree(directory, keys)?;
+                }
+            }
+            Rule::Log if seen.metadata.is_dir() => self.logs(&seen)?,
+            Rule::Log => self.log(seen),
+            rule => self.single(seen, rule)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the server has what this would be in another place.
+    fn is_elsewhere(&self, seen: &Seen) -> bool {
+        self.site.is_spread() && self.site.path_of(&seen.path) != seen.at
+    }
+
+    /// Whether another directory of the site is this one, or lies in it.
+    pub(super) fn holds_a_directory(&self, seen: &Seen) -> bool {
+        seen.metadata.is_dir()
+            && self.directories.len() > 1
+            && std::fs::canonicalize(&seen.at).is_ok_and(|at| self.directories.iter().any(|own| own.starts_with(&at)))
     }
 
     /// One of the directories that make up a site. Moving one of them to another disk and leaving a link is common, and without what is there
@@ -103,8 +133,10 @@ impl Walk<'_> {
     fn data(&mut self, directory: &Seen) -> Result<(), InventoryError> {
         for seen in list(&directory.at, &directory.path)? {
             // The name in data/ follows "data/".
-            let rule = in_data(seen.path.get(directory.path.len() + 1..).unwrap_or_default());
-            self.single(seen, rule)?;
+            let name = seen.path.get(directory.path.len() + 1..).unwrap_or_default();
+            let rule = in_data(name);
+            let path = self.site.record_in_data(name).unwrap_or_else(|| seen.path.clone());
+            self.single(Seen { path, ..seen }, rule)?;
         }
         Ok(())
     }
@@ -118,11 +150,13 @@ impl Walk<'_> {
                 if kind.is_dir() {
                     self.keep(&seen, What::Directory);
                     directories.push(seen);
+                } else if self.is_elsewhere(&seen) {
+                    self.leave_out(seen.path, Why::Elsewhere);
                 } else if kind.is_file() {
                     self.keep_file(&seen);
                 } else if kind.is_symlink() {
                     let what = match keys {
-                        true => links::key(&seen.at, &seen.path, &self.real_root, &mut self.found.notes)?,
+                        true => links::key(&seen.at, &seen.path, &[&self.real_root], &mut self.found.notes)?,
                         false => links::plain(&seen.at)?,
                     };
                     self.keep(&seen, what);
@@ -167,7 +201,9 @@ impl Walk<'_> {
             _ if kind.is_socket() => self.leave_out(seen.path, Why::Transient),
             Rule::State if kind.is_file() => self.keep_file(&seen),
             Rule::State if kind.is_symlink() => {
-                let what = links::key(&seen.at, &seen.path, &self.real_root, &mut self.found.notes)?;
+                let own = self.own_places(&seen);
+                let own: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
+                let what = links::key(&seen.at, &seen.path, &own, &mut self.found.notes)?;
                 self.keep(&seen, what);
             }
             _ if kind.is_dir() => self.leave_out(seen.path, Why::UnknownDirectory),
@@ -185,16 +221,16 @@ impl Walk<'_> {
         self.keep(seen, What::File { bytes });
     }
 
-    fn keep(&mut self, seen: &Seen, what: What) {
+    pub(super) fn keep(&mut self, seen: &Seen, what: What) {
         self.found.entries.push(entry(seen.path.clone(), what, &seen.metadata));
     }
 
-    fn leave_out(&mut self, path: Vec<u8>, why: Why) {
+    pub(super) fn leave_out(&mut self, path: Vec<u8>, why: Why) {
         self.found.left_out.push(LeftOut { path, why });
     }
 }
 
-fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
+pub(super) fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
     let io = |source| InventoryError::io(directory, source);
     let mut listed = Vec::new();
     for item in std::fs::read_dir(directory).map_err(io)? {
@@ -211,7 +247,7 @@ fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
     Ok(listed)
 }
 
-fn entry(path: Vec<u8>, what: What, metadata: &Metadata) -> Entry {
+pub(super) fn entry(path: Vec<u8>, what: What, metadata: &Metadata) -> Entry {
     Entry {
         path,
         what,

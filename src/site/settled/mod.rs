@@ -11,6 +11,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::site::arrangement::Arrangement;
+
 mod byte_order;
 mod error;
 mod fingerprint;
@@ -91,19 +93,18 @@ impl fmt::Display for Note {
     }
 }
 
-/// Finds out the state of the site whose tables are in `data`, and whose lock file and sockets are in `site_root` (the run directory of a
-/// site that is spread out).
+/// Finds out the state of the site whose tables are in `data`, and whose locks and sockets are where `site` says.
 ///
 /// # Errors
 /// [`SettledError`] if a file can't be read, if there are no tables, or if one isn't a table at all. A site that is running, crashed or
 /// otherwise unsettled is an answer, not an error.
-pub fn examine(data: &Path, site_root: &Path) -> Result<State, SettledError> {
+pub fn examine(data: &Path, site: impl Into<Arrangement>) -> Result<State, SettledError> {
     let io = |source| SettledError::io(data, source);
     let names = lsn::table_names(data)?;
     if names.is_empty() {
         return Err(SettledError::NoTables { data: data.to_owned() });
     }
-    let server = find_server(data, site_root)?;
+    let server = find_server(data, site)?;
     let log = read_log_end(data).map_err(io)?;
     let mut tables = Vec::new();
     if !matches!(server, ServerState::Running { .. }) {

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::error::SettledError;
+use crate::site::arrangement::Arrangement;
 
 /// What is known of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +59,13 @@ const LOCK: &str = "citadel.lock";
 const OLD_LOCK: &str = "citadel.control";
 const SOCKETS: [&str; 4] = ["citadel-admin.socket", "citadel.socket", "lmtp.socket", "lmtp-unfiltered.socket"];
 
-/// Looks for a server that works on the tables in `data`, whose lock and sockets are in `site_root`.
+/// Looks for a server that works on the tables in `data`, whose locks and sockets are where `site` says.
 ///
 /// First the locks and the open files are looked at, which no server notices; the sockets are tried only if those show nothing.
-pub fn find_server(data: &Path, site_root: &Path) -> Result<ServerState, SettledError> {
-    let locks = [site_root.join(LOCK), site_root.join(OLD_LOCK), data.join(OLD_LOCK)];
+pub fn find_server(data: &Path, site: impl Into<Arrangement>) -> Result<ServerState, SettledError> {
+    let site = site.into();
+    let mut locks = vec![site.root().join(LOCK), data.join(OLD_LOCK)];
+    locks.extend(site.lock_directories().into_iter().map(|directory| directory.join(OLD_LOCK)));
     let mut stale = None;
     for path in &locks {
         match is_locked(path)? {
@@ -80,7 +83,7 @@ pub fn find_server(data: &Path, site_root: &Path) -> Result<ServerState, Settled
         return Ok(ServerState::Running { pid: Some(pid), how: RunningSign::OpenFile(path) });
     }
     for name in SOCKETS {
-        let path = site_root.join(name);
+        let path = site.run_directory().join(name);
         if is_answered(&path)? {
             return Ok(ServerState::Running { pid: None, how: RunningSign::Socket(path) });
         }

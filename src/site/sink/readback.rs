@@ -4,7 +4,6 @@
 //! that record was proved before it was written (`agreement`), so nothing needs to be sorted and understood once more. Of files, directories and
 //! links, the records are made again and their digests compared.
 
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::WriteSiteError;
@@ -15,7 +14,7 @@ use crate::endpoint::{Failure, Source as _};
 use crate::monitor::Monitor;
 use crate::site::btree::{Item, Place, Table, TableError};
 use crate::site::inventory;
-use crate::site::{Parts, Site, Watch, data_directory, snapshot_now};
+use crate::site::{Arrangement, Parts, Site, Watch, data_directory, snapshot_now};
 
 /// What must be found in a written site.
 #[derive(Debug)]
@@ -29,13 +28,14 @@ impl Expected {
         Expected { tables, files: files.finish() }
     }
 
-    /// Reads the site that was written to `root`, which nothing has touched since.
+    /// Reads the site that was written there, which nothing has touched since.
     ///
     /// # Errors
     /// When it can't be read, or is not what was written.
-    pub fn read_back(&self, root: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
-        let altered = |what| Failure::from(WriteSiteError::Readback { path: root.to_owned(), what });
-        let site = Site::of(written(root)?).map_err(|error| altered(error.to_string()))?;
+    pub fn read_back(&self, site: impl Into<Arrangement>, monitor: &dyn Monitor) -> Result<(), Failure> {
+        let site = site.into();
+        let altered = |what| Failure::from(WriteSiteError::Readback { path: site.root().to_owned(), what });
+        let site = Site::of(written(&site)?).map_err(|error| altered(error.to_string()))?;
         if !site.tables().numbers().eq(self.tables.keys().copied()) {
             return Err(altered("it has other tables".into()));
         }
@@ -89,13 +89,15 @@ impl Expected {
 }
 
 /// A site that was written and not opened by a server.
-fn written(root: &Path) -> Result<Parts, Failure> {
-    let altered =
-        |error: inventory::InventoryError| WriteSiteError::Readback { path: root.to_owned(), what: error.to_string() };
+fn written(site: &Arrangement) -> Result<Parts, Failure> {
+    let altered = |error: inventory::InventoryError| WriteSiteError::Readback {
+        path: site.root().to_owned(),
+        what: error.to_string(),
+    };
     Ok(Parts {
-        root: root.to_owned(),
-        data: data_directory(root)?,
-        inventory: inventory::take(root).map_err(altered)?,
+        site: site.clone(),
+        data: data_directory(site.root())?,
+        inventory: inventory::take(site).map_err(altered)?,
         files: None,
         snapshot: snapshot_now("never opened", String::new()),
         layout: None,

@@ -4,9 +4,7 @@
 //! What came, went or changed is copied again, a few times. An upload that goes on all the while is left to the next backup, and named.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,6 +13,7 @@ use super::SnapshotError;
 use super::block::{Copy, Original, Progress};
 use super::open_files::FileId;
 use crate::monitor::Monitor;
+use crate::site::arrangement::Arrangement;
 use crate::site::inventory::{self, Entry, Inventory, InventoryError, What};
 
 /// What was copied.
@@ -54,7 +53,7 @@ const MOST_ROUNDS: u32 = 5;
 /// a trace in its time.
 const YOUNG: Duration = Duration::from_millis(50);
 
-/// Copies the content of all files of the site in `root` into the directory `into`, under running numbers.
+/// Copies the content of all files of a site into the directory `into`, under running numbers.
 ///
 /// `open_for_writing` is asked each time when all is copied, and says which files a server has open for writing then (see
 /// [`open_for_writing`](super::open_for_writing); nothing where no server runs): such files in the site's directories are uploads in progress.
@@ -63,21 +62,22 @@ const YOUNG: Duration = Duration::from_millis(50);
 /// # Errors
 /// [`SnapshotError::Full`], and when something can't be read or written. A file that vanishes is no error.
 pub fn copy_files(
-    root: &Path,
+    site: impl Into<Arrangement>,
     into: &Path,
     open_for_writing: &dyn Fn() -> BTreeSet<FileId>,
     monitor: &dyn Monitor,
 ) -> Result<CopiedFiles, SnapshotError> {
-    let mut inventory = look(root)?;
+    let site = site.into();
+    let mut inventory = look(&site)?;
     let total = inventory.entries.iter().filter_map(content_bytes).fold(0, u64::saturating_add);
     let progress = Progress::begin("copying files", total, monitor);
-    let mut work = Work { root, into, progress, copies: BTreeMap::new(), next_number: 0 };
+    let mut work = Work { site: &site, into, progress, copies: BTreeMap::new(), next_number: 0 };
     let mut round = 0;
     loop {
         round += 1;
         work.copy_what_moved(&inventory)?;
         let open = open_for_writing();
-        inventory = look(root)?;
+        inventory = look(&site)?;
         let unfinished = work.unfinished(&inventory, &open)?;
         // An upload that is still open will not end because it is waited for.
         let waiting_helps = unfinished.iter().any(|entry| !is_upload(entry, &open));
@@ -95,7 +95,7 @@ pub fn copy_files(
 }
 
 struct Work<'a> {
-    root: &'a Path,
+    site: &'a Arrangement,
     into: &'a Path,
     progress: Progress<'a>,
     copies: BTreeMap<Vec<u8>, Copied>,
@@ -178,7 +178,7 @@ impl Work<'_> {
     }
 
     fn path(&self, entry: &Entry) -> PathBuf {
-        self.root.join(OsStr::from_bytes(&entry.path))
+        self.site.path_of(&entry.path)
     }
 }
 
@@ -187,14 +187,14 @@ fn remove(copy: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Takes the inventory. Something that vanishes between its name and a look at it is a reason to begin anew.
-fn look(root: &Path) -> Result<Inventory, SnapshotError> {
+fn look(site: &Arrangement) -> Result<Inventory, SnapshotError> {
     for _ in 0..MOST_ROUNDS {
-        match inventory::take(root) {
-            Err(InventoryError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && root.exists() => {}
+        match inventory::take(site) {
+            Err(InventoryError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && site.root().exists() => {}
             taken => return Ok(taken?),
         }
     }
-    Ok(inventory::take(root)?)
+    Ok(inventory::take(site)?)
 }
 
 /// Size of what an entry's copy holds; `None` for what has no content.

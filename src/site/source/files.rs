@@ -112,7 +112,7 @@ pub(super) fn content<'s>(parts: &Parts, entry: &Entry, bytes: u64) -> Result<Bo
     if let Some(copy) = parts.files.as_ref().and_then(|files| files.path_of(entry)) {
         return open(copy, bytes, None);
     }
-    let path = parts.root.join(std::ffi::OsStr::from_bytes(&entry.path));
+    let path = parts.site.path_of(&entry.path);
     open(&path, bytes, matches!(entry.what, What::File { .. }).then_some(entry))
 }
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ReadSiteError;
 use crate::record::{End, Layout, Snapshot};
+use crate::site::arrangement::Arrangement;
 use crate::site::btree::Place;
 use crate::site::inventory::{self, Entry, Inventory};
 use crate::site::settled::{self, Fingerprint, ServerState, State, Verdict};
@@ -13,8 +14,8 @@ use crate::site::snapshot::CopiedFiles;
 
 /// What a site is read from, when its tables have been settled.
 pub struct Parts {
-    /// The site's own directory.
-    pub root: PathBuf,
+    /// The site's own directories.
+    pub site: Arrangement,
     /// The directory that holds the tables that are read: the site's `data/`, or a copy that was made whole.
     pub data: PathBuf,
     /// What the site has besides its tables.
@@ -74,29 +75,30 @@ impl Parts {
     ///
     /// # Errors
     /// When it is no site, when a server runs or has not stopped cleanly, when it can't be read.
-    pub fn in_place(root: &Path) -> Result<Parts, ReadSiteError> {
-        let data = data_directory(root)?;
+    pub fn in_place(site: impl Into<Arrangement>) -> Result<Parts, ReadSiteError> {
+        let site = site.into();
+        let data = data_directory(site.root())?;
         let before = settled::fingerprint(&data)?;
-        let state = settled::examine(&data, root)?;
-        Parts::examined(root, before, state)
+        let state = settled::examine(&data, &site)?;
+        Parts::examined(&site, before, state)
     }
 
     /// The same for a site that was examined already, after the fingerprint was taken: an examination looks at every page.
     ///
     /// # Errors
     /// As [`Parts::in_place`].
-    pub fn examined(root: &Path, before: Fingerprint, state: State) -> Result<Parts, ReadSiteError> {
+    pub fn examined(site: &Arrangement, before: Fingerprint, state: State) -> Result<Parts, ReadSiteError> {
         if !state.verdict.is_settled() {
-            return Err(ReadSiteError::NotSettled { path: root.to_owned(), verdict: state.verdict });
+            return Err(ReadSiteError::NotSettled { path: site.root().to_owned(), verdict: state.verdict });
         }
         let method = match state.verdict {
             Verdict::NeverOpened => "never opened",
             _ => "stopped and settled",
         };
         Ok(Parts {
-            root: root.to_owned(),
-            data: data_directory(root)?,
-            inventory: inventory::take(root)?,
+            site: site.clone(),
+            data: data_directory(site.root())?,
+            inventory: inventory::take(site)?,
             files: None,
             snapshot: snapshot_now(method, state.log.to_string()),
             layout: None,
@@ -111,17 +113,18 @@ impl Parts {
         let Watch::Site(fingerprint) = &self.watch else {
             return Ok(End { state_after: "not looked at: all was read from a copy".into() });
         };
-        let moved = |what| ReadSiteError::Moved { path: self.root.clone(), what };
-        let data = self.root.join(DATA);
+        let root = self.site.root();
+        let moved = |what| ReadSiteError::Moved { path: root.to_owned(), what };
+        let data = self.site.data();
         if let Some(what) = fingerprint.difference(&settled::fingerprint(&data)?) {
             return Err(moved(what));
         }
         // The tables and the log are the same files, unchanged: what the first look found of them still holds.
-        if let ServerState::Running { pid, how } = settled::find_server(&data, &self.root)? {
+        if let ServerState::Running { pid, how } = settled::find_server(&data, &self.site)? {
             let verdict = Verdict::Running { pid, how };
-            return Err(ReadSiteError::NotSettled { path: self.root.clone(), verdict });
+            return Err(ReadSiteError::NotSettled { path: root.to_owned(), verdict });
         }
-        let now = inventory::take(&self.root)?;
+        let now = inventory::take(&self.site)?;
         if let Some(what) = first_difference(&self.inventory.entries, &now.entries) {
             return Err(moved(what));
         }

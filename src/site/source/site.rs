@@ -10,6 +10,7 @@ use super::tables::Tables;
 use super::{ReadOptions, ReadSiteError, SiteSource};
 use crate::monitor::Monitor;
 use crate::record::{Body, End, Root, SiteInfo};
+use crate::site::arrangement::Arrangement;
 use crate::site::inventory::{Inventory, What};
 
 /// A site that can be read: settled, its tables open, its files listed.
@@ -28,8 +29,8 @@ impl Site {
     ///
     /// # Errors
     /// When it is no site, when a server runs or has not stopped cleanly, when a table can't be opened, when the release isn't one that is read.
-    pub fn open(root: &Path) -> Result<Site, ReadSiteError> {
-        Site::of(Parts::in_place(root)?)
+    pub fn open(site: impl Into<Arrangement>) -> Result<Site, ReadSiteError> {
+        Site::of(Parts::in_place(site)?)
     }
 
     /// Opens a site of which parts may have been copied.
@@ -38,7 +39,7 @@ impl Site {
     /// When a table can't be opened, or the release isn't one that is read.
     pub fn of(parts: Parts) -> Result<Site, ReadSiteError> {
         let mut tables = Tables::open(&parts.data, parts.layout)?;
-        let data_owner = data_owner(&parts.root)?;
+        let data_owner = data_owner(parts.site.root())?;
         let has_settings = tables.has_settings()?;
         let control = if has_settings { None } else { release_in_control_file(&parts, tables.layout)? };
         let release_by = tables.find_release(has_settings, control)?;
@@ -63,9 +64,14 @@ impl Site {
         &self.0.info
     }
 
-    /// Where the site is.
+    /// Where the site is: the directory that has the tables in its `data/`.
     pub fn root(&self) -> &Path {
-        &self.0.parts.root
+        self.0.parts.site.root()
+    }
+
+    /// Where the site has what.
+    pub fn arrangement(&self) -> &Arrangement {
+        &self.0.parts.site
     }
 
     /// What the site has besides its tables, and what of it is not carried.

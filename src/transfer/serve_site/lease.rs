@@ -1,6 +1,5 @@
 //! The lease of one peer.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use super::view::SiteView;
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, LiveError, way_back};
 use crate::monitor::Monitor;
+use crate::site::Arrangement;
 use crate::transfer::snapshot::{SnapshotFailure, wait_until_stopped};
 use crate::wire::{Code, EndOfLease, Refusal};
 
@@ -61,7 +61,7 @@ impl LeaseSlot {
     }
 
     /// Ends the lease as the peer wants it, and says how the server stands then.
-    pub(super) fn end(&self, how: EndOfLease, site: &Path) -> Result<String, Refusal> {
+    pub(super) fn end(&self, how: EndOfLease, site: &Arrangement) -> Result<String, Refusal> {
         let held = self.held().take();
         let Some(Held { lease, view, .. }) = held else {
             return Err(Refusal::new(Code::NO_LEASE, "there is no lease, or it has ended before"));
@@ -76,7 +76,7 @@ impl LeaseSlot {
             return lease.release().map(|()| "single-user mode has ended".into()).map_err(over);
         }
         let closed = lease.leave().map_err(over)?;
-        let way_back = way_back(site, closed.repair());
+        let way_back = way_back(site.root(), closed.repair());
         self.monitor.warning(&format!(
             "the server refuses all sessions from now on, as a peer wanted that has taken its site over; {way_back}"
         ));

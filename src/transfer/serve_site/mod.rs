@@ -24,7 +24,7 @@ use crate::endpoint::Failure;
 use crate::live::Original;
 use crate::monitor::Monitor;
 use crate::record::Layout;
-use crate::site::{CatalogueOptions, ReadOptions};
+use crate::site::{Arrangement, CatalogueOptions, ReadOptions};
 use crate::wire::{Abilities, EndOfLease, Pulse, Refusal, Served, SnapshotId, View};
 
 /// How often somebody who waits for another peer's snapshot looks whether it is there.
@@ -35,8 +35,8 @@ const DIGESTS: &str = "digests";
 /// Which site is served, and with what.
 #[derive(Clone, Debug)]
 pub struct SiteToServe {
-    /// The site's directory.
-    pub site: PathBuf,
+    /// The site's directories.
+    pub site: Arrangement,
     /// Where copies and catalogues go: a directory outside the site.
     pub scratch: PathBuf,
     /// The layout of the tables, as in [`Request`].

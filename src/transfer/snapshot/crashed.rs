@@ -21,7 +21,7 @@ pub(super) fn take(request: &Request, data: &Path, state: &State, monitor: &dyn 
     let history = super::history(data)?;
     if let Some(version) = history.too_old_to_replay() {
         if !request.salvage {
-            return Err(SnapshotFailure::OldLog { site: request.site.to_owned(), version }.into());
+            return Err(SnapshotFailure::OldLog { site: request.site.root().to_owned(), version }.into());
         }
         let reason = format!("the log has version {version}, which is not replayed");
         let losses = vec![not_replayed(&reason)];
@@ -32,7 +32,7 @@ pub(super) fn take(request: &Request, data: &Path, state: &State, monitor: &dyn 
             let losses = vec![not_replayed(&reason)];
             return torn::take(request, data, "crashed, not recovered", reason, losses, monitor);
         }
-        return Err(SnapshotFailure::Torn { site: request.site.to_owned(), tried: reason }.into());
+        return Err(SnapshotFailure::Torn { site: request.site.root().to_owned(), tried: reason }.into());
     }
     let from = history.needed_from();
     let bench = Workbench::set_up(request, data, from, None, monitor)?;

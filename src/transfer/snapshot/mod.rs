@@ -29,7 +29,7 @@ use crate::record::Layout;
 use crate::site::check::{CheckError, references};
 use crate::site::settled::{self, LogHistory, Lsn, StartedAfter, Verdict};
 use crate::site::snapshot::Scratch;
-use crate::site::{OwnSetting, Parts, ReadSiteError, Site, data_directory};
+use crate::site::{Arrangement, OwnSetting, Parts, ReadSiteError, Site, data_directory};
 
 /// What may be done to a server for the sake of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub enum Way {
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// The site's directory.
-    pub site: &'a Path,
+    /// The site's directories.
+    pub site: &'a Arrangement,
     /// Where copies go: a directory outside the site.
     pub scratch: &'a Path,
     /// What may be done to a running server.
@@ -75,7 +75,7 @@ impl Request<'_> {
 
     /// What is known of the site if its server was left closed. A record that can't be read was told of when the program began.
     fn left_closed(&self) -> Option<Left> {
-        left_closed(self.state_directory, self.site).ok().flatten()
+        left_closed(self.state_directory, self.site.root()).ok().flatten()
     }
 }
 
@@ -108,7 +108,7 @@ impl Taken {
 /// # Errors
 /// Of class [`Class::InUse`](crate::endpoint::Class) if it could not be settled, `Damaged` if tables are torn and `salvage` was not asked for.
 pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> {
-    let data = data_directory(request.site)?;
+    let data = data_directory(request.site.root())?;
     // That of a server at work may not come about, and is not needed.
     let before = settled::fingerprint(&data);
     let state = settled::examine(&data, request.site).map_err(unreadable)?;
@@ -135,7 +135,7 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
 /// Reads a site where it is. One that limps on after a crash may have whole tables that don't fit each other.
 fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor) -> Result<Taken, Failure> {
     let parts = Parts { setting: request.own_setting(), layout: request.layout, ..parts };
-    if let Some(why) = why_torn(request.site) {
+    if let Some(why) = why_torn(request.site.root()) {
         monitor.warning(&why);
         match references(data, request.layout, request.scratch, monitor) {
             Ok(findings) => settle::warn_of(&findings, monitor),
@@ -161,9 +161,9 @@ pub struct Held {
 /// # Errors
 /// [`SnapshotFailure::NoServer`] if no server runs there, and as [`take`].
 pub fn take_and_hold(request: &Request, monitor: &dyn Monitor) -> Result<Held, Failure> {
-    let data = data_directory(request.site)?;
+    let data = data_directory(request.site.root())?;
     let state = settled::examine(&data, request.site).map_err(unreadable)?;
-    let no_server = || Failure::from(SnapshotFailure::NoServer { site: request.site.to_owned() });
+    let no_server = || Failure::from(SnapshotFailure::NoServer { site: request.site.root().to_owned() });
     let Verdict::Running { pid, .. } = state.verdict else {
         request.left_closed().ok_or_else(no_server)?;
         return Ok(Held { taken: take(&Request { way: Way::Untouched, ..request.clone() }, monitor)?, lease: None });
@@ -173,8 +173,8 @@ pub fn take_and_hold(request: &Request, monitor: &dyn Monitor) -> Result<Held, F
 }
 
 /// Waits until the server of a site that was told to stop has done so, for so long at most; says whether it has.
-pub fn wait_until_stopped(site: &Path, limit: Duration) -> Result<bool, Failure> {
-    let (data, deadline) = (data_directory(site)?, Instant::now() + limit);
+pub fn wait_until_stopped(site: &Arrangement, limit: Duration) -> Result<bool, Failure> {
+    let (data, deadline) = (data_directory(site.root())?, Instant::now() + limit);
     loop {
         if settled::examine(&data, site).map_err(unreadable)?.verdict.is_settled() {
             return Ok(true);

@@ -58,9 +58,9 @@ fn visit(
     let bench = Workbench::set_up(request, data, history.needed_from(), Some(&inventory), monitor)?;
     drop(inventory);
     let server = Server {
-        admin_socket: request.site.join("citadel-admin.socket"),
+        admin_socket: request.site.run_directory().join("citadel-admin.socket"),
         data: data.to_owned(),
-        site: request.site.to_owned(),
+        site: request.site.root().to_owned(),
         pid,
     };
     let mut visit = Visit { bench: &bench, server, files: None, setting: None, is_kept, lease: None };
@@ -246,7 +246,7 @@ impl Visit<'_> {
         if self.files.is_none() {
             let open = || self.server.pid.and_then(|pid| open_for_writing(pid).ok()).unwrap_or_default();
             let into = self.bench.scratch.files();
-            self.files = Some(copy_files(&self.server.site, &into, &open, self.bench.monitor)?);
+            self.files = Some(copy_files(self.bench.request.site, &into, &open, self.bench.monitor)?);
         }
         Ok(())
     }

@@ -92,7 +92,7 @@ impl<'a> Workbench<'a> {
         }
         if !self.request.salvage {
             let tried: Vec<String> = attempts.into_iter().map(|torn| torn.what).collect();
-            let failure = SnapshotFailure::Torn { site: self.request.site.to_owned(), tried: tried.join("; ") };
+            let failure = SnapshotFailure::Torn { site: self.request.site.root().to_owned(), tried: tried.join("; ") };
             return Err(failure.into());
         }
         for torn in &attempts {
@@ -175,7 +175,7 @@ impl<'a> Workbench<'a> {
 
     /// A text that names the tables of the site, not their copies.
     pub fn in_site(&self, text: &str) -> String {
-        let (copies, site) = (self.scratch.data(), self.request.site.join("data"));
+        let (copies, site) = (self.scratch.data(), self.request.site.data());
         text.replace(&*copies.to_string_lossy(), &site.to_string_lossy())
     }
 
@@ -209,7 +209,7 @@ impl<'a> Workbench<'a> {
             warn_of(&findings, self.monitor);
         }
         let site = Site::of(Parts {
-            root: self.request.site.to_owned(),
+            site: self.request.site.clone(),
             data: settled.data,
             inventory: rest.inventory,
             files: rest.files,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use ctdl_dump::record::Layout;
 
-use super::TablesOptions;
 use super::wait::waiting_time;
+use super::{ArrangementOptions, TablesOptions};
 
 /// The site of a server that was installed the usual way.
 pub(super) const USUAL_SITE: &str = "/usr/local/citadel";
@@ -26,9 +26,9 @@ pub(super) const USUAL_SITE: &str = "/usr/local/citadel";
   ctdl-dump export --single-user 5m -o site.ctz
   ctdl-dump export | ssh new ctdl-dump import -")]
 pub struct Export {
-    /// The site's directory
-    #[arg(long, value_name = "DIR", default_value = USUAL_SITE, value_hint = ValueHint::DirPath)]
-    pub site: PathBuf,
+    /// The site's directory [default: /usr/local/citadel]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub site: Option<PathBuf>,
     /// Write to FILE instead of standard output; it appears when it is complete, until then it is FILE.partial
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -37,6 +37,8 @@ pub struct Export {
     pub force: bool,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     /// Stop a running server by a signal for the seconds that the copy of its tables takes; its users merely wait
     #[arg(long, conflicts_with = "single_user", help_heading = "Ways to take it")]
     pub freeze: bool,

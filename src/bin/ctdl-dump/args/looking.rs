@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::TablesOptions;
+use super::{ArrangementOptions, TablesOptions};
 
 /// Say what an archive or a site is: node, release, how and when it was taken, what is in it and what was left out.
 ///
@@ -14,10 +14,12 @@ use super::TablesOptions;
   ctdl-dump info site.ctz")]
 pub struct Info {
     /// An archive, the directory of a site, or `-`
-    #[arg(value_name = "ARCHIVE|SITE")]
-    pub place: PathBuf,
+    #[arg(value_name = "ARCHIVE|SITE", required_unless_present = "arrangement")]
+    pub place: Option<PathBuf>,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     /// Print it as a line of JSON
     #[arg(long)]
     pub json: bool,
@@ -38,6 +40,8 @@ pub struct List {
     pub place: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     /// Only records of this kind: config, floor, user, room, list, visit, use, directory, openid, euid, usernumber, fulltext,
     /// table, message, file, log, loss or omitted
     #[arg(value_name = "KIND")]
@@ -63,6 +67,8 @@ pub struct Diff {
     pub second: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     /// Print a line of JSON for each difference
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,6 @@
 //! What can be typed. What it means is each command's business.
 
+mod arrangement;
 mod copying;
 mod hidden;
 mod looking;
@@ -12,6 +13,7 @@ mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use arrangement::ArrangementOptions;
 pub use copying::{Export, Import, Verify};
 pub use hidden::{Guard, RecoverCopy, RecoveryKind};
 pub use looking::{Diff, Extract, Info, List};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{PeerOptions, TablesOptions};
+use super::{ArrangementOptions, PeerOptions, TablesOptions};
 use crate::peer::Peer;
 
 /// Give a site or an archive to another machine, where it becomes the site.
@@ -32,6 +32,8 @@ pub struct Push {
     pub replace: bool,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     #[command(flatten)]
     pub connection: PeerOptions,
     /// Where a private copy of a site goes; else $TMPDIR or /var/tmp

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::TablesOptions;
+use super::{ArrangementOptions, TablesOptions};
 use crate::tls::Fingerprint;
 
 /// How a peer is reached, for all commands that ask one.
@@ -45,15 +45,17 @@ pub struct PeerOptions {
   ctdl-dump serve --listen 0.0.0.0:20080 --token-file /root/token
   ctdl-dump serve --receive --site /srv/citadel --listen 0.0.0.0:20080 --token-file /root/token")]
 pub struct Serve {
-    /// The directory of a site, or an archive
-    #[arg(value_name = "SITE|ARCHIVE", default_value = super::copying::USUAL_SITE, conflicts_with = "receive", value_hint = ValueHint::AnyPath)]
-    pub place: PathBuf,
+    /// The directory of a site, or an archive [default: /usr/local/citadel]
+    #[arg(value_name = "SITE|ARCHIVE", conflicts_with = "receive", value_hint = ValueHint::AnyPath)]
+    pub place: Option<PathBuf>,
     #[command(flatten)]
     pub taking: Taking,
     #[command(flatten)]
     pub at: ServeAt,
     #[command(flatten)]
     pub tables: TablesOptions,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
     #[command(flatten)]
     pub reception: Reception,
     /// Where private copies of a site go; else $TMPDIR or /var/tmp. With --receive, temporary files; else beside the new site

@@ -10,7 +10,7 @@ use ctdl_dump::transfer::{Comparison, Difference, FieldDifference};
 use serde_json::{Map, Value as Json, json};
 
 use super::Context;
-use crate::args::Diff;
+use crate::args::{ArrangementOptions, Diff};
 use crate::error::{self, usage};
 use crate::exit_code::ExitCode;
 use crate::watched::Watched;
@@ -23,8 +23,21 @@ pub fn run(args: &Diff, context: &Context) -> Result<ExitCode> {
     }
     // Of a site and an archive it means the site.
     let layout_of = |path: &Path, other: &Path| args.tables.layout.filter(|_| path.is_dir() || !other.is_dir());
-    let mut first = place::open(&args.first, layout_of(&args.first, &args.second), context)?;
-    let mut second = place::open(&args.second, layout_of(&args.second, &args.first), context)?;
+    let is_told = args.arrangement.is_told();
+    if is_told && args.first.is_dir() && args.second.is_dir() {
+        usage!(
+            "it can't be told of which of two sites the directories are: export one of them, and compare the other with the archive"
+        );
+    }
+    let in_one = ArrangementOptions::default();
+    let arrangement_of = |path: &Path, other: &Path| match path.is_dir() || !other.is_dir() {
+        true => &args.arrangement,
+        false => &in_one,
+    };
+    let open =
+        |path: &Path, other: &Path| place::open(path, layout_of(path, other), arrangement_of(path, other), context);
+    let mut first = open(&args.first, &args.second)?;
+    let mut second = open(&args.second, &args.first)?;
     context.screen.task("diff");
     // The two go in step, so one shows how far both are.
     let (mut first, mut second) = (Watched::new(first.source(context)?, &context.screen), second.source(context)?);

@@ -10,7 +10,7 @@ use ctdl_dump::archive::{Options, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::inventory::Why;
-use ctdl_dump::site::{ReadOptions, Site};
+use ctdl_dump::site::{Arrangement, ReadOptions, Site};
 use ctdl_dump::transfer::snapshot::Way;
 use ctdl_dump::transfer::{Summary, copy_ahead};
 
@@ -25,7 +25,8 @@ use crate::{json, place, screen, summary};
 /// Writes a site into an archive.
 pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     let begun = Instant::now();
-    check_output(args, context)?;
+    let place = args.arrangement.of(args.site.as_deref())?;
+    check_output(args, &place, context)?;
     check_logs(&args.logs)?;
     let scratch = place::scratch_directory(args.scratch.as_deref(), args.output.as_deref())?;
     let way = match args.single_user {
@@ -33,7 +34,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         None if args.freeze => Way::Frozen,
         None => Way::Untouched,
     };
-    let taken = place::take_site(&args.site, &scratch, way, args.salvage, args.tables.layout, context)?;
+    let taken = place::take_site(&place, &scratch, way, args.salvage, args.tables.layout, context)?;
     let site = taken.site();
     let snapshot = &site.info().snapshot;
     context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));
@@ -110,9 +111,9 @@ fn advised(failure: Failure, args: &Export) -> Failure {
     Failure::new(Class::Damaged, format!("{failure}; {advice}"))
 }
 
-fn check_output(args: &Export, context: &Context) -> Result<()> {
+fn check_output(args: &Export, site: &Arrangement, context: &Context) -> Result<()> {
     if let Some(path) = &args.output {
-        return place::refuse_inside(&place::parent_of(path), &args.site, "the archive");
+        return place::refuse_inside(&place::parent_of(path), site, "the archive");
     }
     if std::io::stdout().is_terminal() {
         usage!("standard output is a terminal, and an archive is no text: give -o FILE, or redirect the output");
@@ -124,7 +125,7 @@ fn check_output(args: &Export, context: &Context) -> Result<()> {
     }
     // Where the shell put it, as far as the kernel tells.
     if let Ok(path) = std::fs::read_link("/proc/self/fd/1") {
-        place::refuse_inside(&place::parent_of(&path), &args.site, "the archive")?;
+        place::refuse_inside(&place::parent_of(&path), site, "the archive")?;
     }
     if metadata.mode() & 0o077 != 0 {
         context.screen.warning(&format!(

@@ -26,17 +26,25 @@ struct Found {
     site_digest: Digest,
     state_after: String,
     left_out: Vec<(Kind, String)>,
+    /// Where a site that is spread over several directories has what.
+    arrangement: Option<String>,
 }
 
 /// Says what is at a place.
 pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
-    let found = if place::is_file(&args.place) {
-        place::refuse_layout(&args.place, args.tables.layout)?;
-        let what = || args.place.display().to_string();
-        of_file(File::open(&args.place).with_context(what)?).with_context(what)?
+    let usual = args.arrangement.of(args.place.as_deref());
+    let path = match &args.place {
+        Some(place) => place.clone(),
+        None => usual?.root().to_owned(),
+    };
+    let found = if place::is_file(&path) {
+        place::refuse_site_options(&path, args.tables.layout, &args.arrangement)?;
+        let what = || path.display().to_string();
+        of_file(File::open(&path).with_context(what)?).with_context(what)?
     } else {
         context.screen.task("info");
-        let mut place = place::open(&args.place, args.tables.layout, context)?;
+        let mut place = place::open(&path, args.tables.layout, &args.arrangement, context)?;
+        let arrangement = place.arrangement().map(ToString::to_string);
         let mut source = place.source(context)?;
         let summary = copy(&mut *source, &mut Discard, &context.screen)?;
         Found {
@@ -45,6 +53,7 @@ pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
             site_digest: summary.site_digest,
             state_after: summary.end.state_after,
             left_out: summary.left_out,
+            arrangement,
         }
     };
     context.screen.clear();
@@ -76,6 +85,7 @@ fn of_file(file: File) -> Result<Found> {
         site_digest: root.site_digest,
         state_after: root.state_after.clone(),
         left_out,
+        arrangement: None,
     })
 }
 
@@ -95,6 +105,9 @@ impl Found {
             format!("afterwards   {}", self.state_after),
             format!("taken        {}, by {}", utc::second(site.snapshot.taken), site.tool),
         ];
+        if let Some(arrangement) = &self.arrangement {
+            lines.push(format!("arrangement  {arrangement}"));
+        }
         if !site.without.is_empty() {
             lines.push(format!("without      {}", site.without.join(", ")));
         }
@@ -116,7 +129,7 @@ impl Found {
             "release_by": site.release_by, "layout_by": site.layout_by,
             "layout": site.layout.to_string(), "tool": site.tool, "taken": site.snapshot.taken,
             "method": site.snapshot.method, "proof": site.snapshot.proof, "state_after": self.state_after,
-            "without": site.without, "kinds": json::kinds(&self.kinds), "left_out": left_out,
+            "without": site.without, "arrangement": self.arrangement, "kinds": json::kinds(&self.kinds), "left_out": left_out,
             "site_digest": hex(&self.site_digest)})
     }
 }

@@ -61,7 +61,7 @@ fn open(args: &Push, context: &Context) -> Result<Arc<dyn View>> {
     let what = || path.display().to_string();
     if path.is_dir() {
         let scratch = place::scratch_directory(args.scratch.as_deref(), None)?;
-        let site = place::site_to_serve(path, scratch, args.tables.layout, context)?;
+        let site = place::site_to_serve(&args.arrangement.of(Some(path))?, scratch, args.tables.layout, context)?;
         let shared = Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())));
         let mut served = ServedSite::new(&shared, Box::new(Instant::now));
         let taken = served.snapshot(None, &mut |_| context.check_interrupt());
@@ -70,7 +70,7 @@ fn open(args: &Push, context: &Context) -> Result<Arc<dyn View>> {
     if !place::is_file(path) {
         usage!("{} is neither a site nor an archive in a file", path.display());
     }
-    place::refuse_layout(path, args.tables.layout)?;
+    place::refuse_site_options(path, args.tables.layout, &args.arrangement)?;
     let file = File::open(path).with_context(what)?;
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
     Ok(Arc::new(ArchiveView::new(archive).with_context(what)?))

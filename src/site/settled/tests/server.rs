@@ -3,6 +3,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::site::arrangement::Class;
 
 /// A process that ends with the test.
 struct Process(Child);
@@ -123,4 +124,20 @@ fn files_that_only_have_the_names_of_sockets_and_locks_do_not_hold_up_the_look()
     let fifo = site.root().join("citadel.lock");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     assert!(site.examine().verdict.is_settled());
+}
+
+#[test]
+fn the_locks_and_sockets_of_a_spread_site_are_looked_for_where_they_are() {
+    let site = Site::stopped();
+    let (etc, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let classes = [(Class::AutoSysConf, etc.path().to_owned()), (Class::Run, run.path().to_owned())];
+    let spread = Arrangement::new(site.root(), classes).unwrap();
+    let state = || find_server(&site.root().join("data"), &spread).unwrap();
+    assert_eq!(state(), ServerState::NotRunning);
+    let control = File::create(etc.path().join("citadel.control")).unwrap();
+    control.lock().unwrap();
+    assert!(matches!(state(), ServerState::Running { how: RunningSign::Lock(_), .. }));
+    drop(control);
+    let _listener = UnixListener::bind(run.path().join("citadel.socket")).unwrap();
+    assert!(matches!(state(), ServerState::Running { how: RunningSign::Socket(_), .. }));
 }

@@ -20,13 +20,13 @@ use crate::{json, place};
 pub fn run(args: &List, context: &Context) -> Result<ExitCode> {
     let mut table = Table { args, output: context.data()? };
     if place::is_file(&args.place) {
-        place::refuse_layout(&args.place, args.tables.layout)?;
+        place::refuse_site_options(&args.place, args.tables.layout, &args.arrangement)?;
         let what = || args.place.display().to_string();
         let file = File::open(&args.place).with_context(what)?;
         let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
         table.archive(&archive, context).with_context(what)?;
     } else {
-        let mut place = place::open(&args.place, args.tables.layout, context)?;
+        let mut place = place::open(&args.place, args.tables.layout, &args.arrangement, context)?;
         let mut source = place.source(context)?;
         let mut segment = Vec::new();
         while let Some(header) = source.next()? {

@@ -81,9 +81,10 @@ fn open(args: &Serve, context: &Context) -> Result<Given> {
         let scratch = args.scratch.as_deref().map(|named| place::scratch_directory(Some(named), None)).transpose()?;
         return Ok(Given::Nothing(Target::new(site.clone(), *replace, scratch)));
     }
-    let path = &args.place;
+    let site = args.arrangement.of(args.place.as_deref())?;
+    let path = args.place.as_deref().unwrap_or(site.root());
     if !path.is_dir() && place::is_file(path) {
-        place::refuse_layout(path, args.tables.layout)?;
+        place::refuse_site_options(path, args.tables.layout, &args.arrangement)?;
         let what = || path.display().to_string();
         let file = File::open(path).with_context(what)?;
         let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
@@ -93,8 +94,8 @@ fn open(args: &Serve, context: &Context) -> Result<Given> {
         usage!("{} is neither a site nor an archive", path.display());
     }
     let scratch = place::scratch_directory(args.scratch.as_deref(), None)?;
-    let site = place::site_to_serve(path, scratch, args.tables.layout, context)?;
+    let site = place::site_to_serve(&site, scratch, args.tables.layout, context)?;
     // A peer is told at once, and not after it has waited.
-    ctdl_dump::site::data_directory(&site.site).map_err(Failure::from)?;
+    ctdl_dump::site::data_directory(site.site.root()).map_err(Failure::from)?;
     Ok(Given::Site(Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())))))
 }

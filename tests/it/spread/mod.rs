@@ -1,0 +1,91 @@
+//! Sites that are spread over several directories.
+
+mod reading;
+
+use std::fs::{create_dir_all, rename};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ctdl_dump::site::Arrangement;
+use tempfile::TempDir;
+
+use crate::support::unpack_site;
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs it, and it must end with 0.
+fn done(arguments: &[&str]) -> Output {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    output
+}
+
+fn info(arguments: &[&str]) -> serde_json::Value {
+    serde_json::from_slice(&done(&[&["info", "--json"], arguments].concat()).stdout).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A machine with a site as Debian's packages have it: the parts of one with one root, moved.
+struct Machine(TempDir);
+
+impl Machine {
+    /// Nothing but the directories that the packages make.
+    fn empty() -> Machine {
+        let machine = Machine(TempDir::with_prefix("ctdl-dump-machine-").unwrap());
+        for directory in ["var/lib", "etc/ssl", "var/spool", "usr/share/citadel-server", "var/run/citadel"] {
+            create_dir_all(machine.at(directory)).unwrap();
+        }
+        machine
+    }
+
+    fn with(name: &str) -> Machine {
+        let (machine, site) = (Machine::empty(), unpack_site(name));
+        let times = |path: &Path| {
+            let modified = path.metadata().unwrap().modified().unwrap();
+            std::fs::FileTimes::new().set_modified(modified)
+        };
+        let root = machine.site();
+        // Where things are moved out of, times change.
+        let network = times(&site.path().join("network"));
+        rename(site.path(), &root).unwrap();
+        let arrangement = machine.arrangement();
+        for part in ["network/mail.aliases", "messages", "netconfigs", "help", "network", "keys"].into_iter().chain([
+            "citadel.config",
+            "citadel.control",
+            "refcount_adjustments.dat",
+        ]) {
+            let place = arrangement.path_of(part.as_bytes());
+            if root.join(part).exists() {
+                create_dir_all(place.parent().unwrap()).unwrap();
+                rename(root.join(part), place).unwrap();
+            }
+        }
+        std::fs::File::open(machine.at("var/spool/citadel/network")).unwrap().set_times(network).unwrap();
+        machine
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// The directory of the tables.
+    fn site(&self) -> PathBuf {
+        self.at("var/lib/citadel")
+    }
+
+    fn arrangement(&self) -> Arrangement {
+        let (root, classes) = Arrangement::debian(self.0.path(), None);
+        Arrangement::new(&root, classes).unwrap()
+    }
+}
