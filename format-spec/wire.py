@@ -322,6 +322,7 @@ class Conversation:
     def check(self):
         name, *rest = expect(self.server, 200)
         demand(name == "ctdl-dump wire 1" and len(rest) == 2, f"no greeting: {name}")
+        self.packs = "zstd" in rest[0].split(",")
         while not self.client.is_at_end() and not (self.server.is_at_end() and self.client.data.endswith(b"QUIT\n")):
             word, _, rest = self.client.line().partition(" ")
             try:
@@ -335,7 +336,8 @@ class Conversation:
             case "IDEN", [_, asked, _]:
                 version, agreed = self.ok()[:2]
                 demand(version == "1", f"another version: {version}")
-                demand(not agreed or agreed in asked.split(","), "an ability that was not asked for")
+                packs = self.packs and "zstd" in asked.split(",")
+                demand(agreed == ("zstd" if packs else ""), "not the abilities that are offered and asked for")
             case "SNAP" | "SNGL", _:
                 self.snapshot = None
                 self.see(self.ok())

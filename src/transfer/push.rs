@@ -85,8 +85,7 @@ impl Push<'_> {
         let result = self.give(&mut client, told);
         self.wire_bytes += client.bytes().1;
         let site_digest = result?;
-        // All is in place; how the peer takes the goodbye doesn't matter.
-        let _ = client.quit();
+        client.leave();
         Ok(site_digest)
     }
 

@@ -113,6 +113,9 @@ pub enum WireError {
     /// A folded body, which the wire doesn't have.
     #[error("a body was to be sent folded, but the wire takes bodies as they are; this is a bug in ctdl-dump")]
     FoldedBody,
+    /// Something was asked ahead, and then something else was wanted.
+    #[error("the answer to another question is on its way; this is a bug in ctdl-dump")]
+    AskedAhead,
     /// The peer said no.
     #[error("the peer says: {text} ({})", code.number())]
     Refused {

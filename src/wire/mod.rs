@@ -17,7 +17,8 @@ mod totals;
 mod words;
 
 pub use client::{
-    Client, Connector, Greeting, Info, Listed, Listing, Login, Offered, Steady, SteadyChosen, SteadyRecords, Taken,
+    Ahead, Client, Connector, Greeting, Info, Listed, Listing, Login, Offered, Steady, SteadyChosen, SteadyRecords,
+    Taken,
 };
 pub use command::{Action, Command, EndOfLease, Level, Resume, Scope};
 pub use error::WireError;

@@ -8,9 +8,10 @@ use crate::record::{Header, Key, Kind};
 use crate::wire::error::WireError;
 use crate::wire::frame::Receiver;
 use crate::wire::line::Input;
+use crate::wire::words::encode_keys;
 
-/// So many bytes of keys go into one question, so that several can be under way.
-const QUESTION_BYTES: usize = 4096;
+/// So many bytes of keys go into one question, so that four can be under way while the answer to a fifth comes.
+const QUESTION_BYTES: usize = 4_000;
 
 /// Records that come in the order in which they are wanted, which is canonical.
 pub struct SteadyChosen<'a, C: Connector> {
@@ -30,12 +31,12 @@ impl<'a, C: Connector> SteadyChosen<'a, C> {
         let mut questions: VecDeque<(Kind, Vec<Key>)> = VecDeque::new();
         let mut bytes = 0;
         for (kind, key) in wanted {
-            // A key is encoded in few bytes more than it has.
-            bytes += key.size() + 16;
+            let encoded = encode_keys([&key]).len();
+            bytes += encoded;
             match questions.back_mut() {
                 Some((last, keys)) if *last == kind && bytes <= QUESTION_BYTES => keys.push(key),
                 _ => {
-                    bytes = key.size() + 16;
+                    bytes = encoded;
                     questions.push_back((kind, vec![key]));
                 }
             }

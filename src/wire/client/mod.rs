@@ -1,17 +1,24 @@
 //! Asks a server.
+//!
+//! What is asked goes into a queue, and answers are read in its order. So whatever is known to be wanted can be asked before the answers to what was asked
+//! before have come, and a link of a long delay is waited for once, not for every command: the login, the version and the snapshot always go ahead
+//! of what is asked first, and `ask_ahead` sends more.
 
+mod ahead;
 mod chosen;
 mod listing;
 mod push;
 mod steady;
 
-use std::collections::VecDeque;
 use std::io::{Read, Write};
 
+pub use self::ahead::Ahead;
+use self::ahead::{Opening, Unanswered};
 pub use self::chosen::SteadyChosen;
 pub use self::listing::{Listed, Listing};
 pub use self::push::Offered;
 pub use self::steady::{Connector, Steady, SteadyRecords};
+use super::VERSION;
 use super::command::{Action, Command, EndOfLease, Level, Resume, Scope};
 use super::error::{WireError, shortened};
 use super::frame::{Position, next_item, site, state};
@@ -20,16 +27,12 @@ use super::line::{Input, Output};
 use super::reply::{Code, Reply};
 use super::served::SnapshotId;
 use super::totals::Totals;
-use super::words::{self, Abilities, number};
-use super::{MAX_UNANSWERED_BYTES, VERSION};
+use super::words::{self, Abilities};
 use crate::codec::{Digest, site_info};
 use crate::record::{Key, Kind, SiteInfo};
 
 /// How often in a row a server may say that it is still at work: more than a day, at one line in 20 seconds.
 const MOST_AT_WORK_LINES: u32 = 10_000;
-
-/// The most bytes that the line of a `get` has.
-const LINE_OF_GET: usize = 64;
 
 /// Who asks, and how.
 #[derive(Clone, Debug)]
@@ -79,40 +82,44 @@ pub struct Client<R: Read, W: Write> {
     output: Output<W>,
     greeting: Greeting,
     snapshot: Option<Taken>,
-    /// Bytes of each command that was sent ahead of the answers before it.
-    asked: VecDeque<usize>,
+    unanswered: Unanswered,
 }
 
 impl<R: Read, W: Write> Client<R, W> {
     /// Reads the greeting, logs in and agrees on the version.
     pub fn connect(input: R, output: W, login: &Login) -> Result<Self, WireError> {
+        let mut client = Client::begin(input, output, login)?;
+        client.settle()?;
+        Ok(client)
+    }
+
+    /// Reads the greeting, and sends what must be said to it. Whatever is read first also reads how the server has answered that.
+    pub fn begin(input: R, output: W, login: &Login) -> Result<Self, WireError> {
         let mut input = Input::new(input);
         let greeting = read_greeting(&mut input)?;
-        let mut client =
-            Client { input, output: Output::new(output), greeting, snapshot: None, asked: VecDeque::new() };
+        let output = Output::new(output);
+        let mut client = Client { input, output, greeting, snapshot: None, unanswered: Unanswered::default() };
         if client.greeting.abilities.login {
             let Some(token) = login.token else {
                 let text = "it wants a token, and none was given".to_owned();
                 return Err(WireError::Refused { code: Code::LOGIN_FIRST, text });
             };
-            client.ask_for(&Command::Pass(token.to_owned()), "the answer to PASS", &mut |_| ())?;
+            client.open(&Command::Pass(token.to_owned()), Opening::Login)?;
         }
         let level = login.level.filter(|_| client.greeting.abilities.zstd);
         let abilities = Abilities { zstd: level.is_some(), ..Abilities::default() };
         let program = login.program.to_owned();
         let command = Command::Identify { version: u64::from(VERSION), abilities, program };
-        let reply = client.ask_for(&command, "the answer to IDEN", &mut |_| ())?;
-        let agreed = match reply.fields().as_slice() {
-            [version, agreed, ..] if number(version) == Some(u64::from(VERSION)) => Abilities::parse(agreed),
-            _ => return Err(WireError::unexpected(&reply.encode(), "the version and abilities that are agreed on")),
-        };
-        if let (true, Some(level)) = (agreed.zstd, level) {
-            client.input.unpack()?;
+        client.open(&command, Opening::Version { is_packed: level.is_some() })?;
+        if let Some(level) = level {
             client.output.pack(level)?;
-        } else if agreed.zstd {
-            return Err(WireError::Disagreement { problem: "it packs though nobody asked for that" });
         }
         Ok(client)
+    }
+
+    /// Asks for a snapshot, whichever, before the answers to what was said before have come.
+    pub fn ask_snapshot(&mut self) -> Result<(), WireError> {
+        self.open(&Command::Snapshot(None), Opening::Snapshot)
     }
 
     /// What the server says of itself.
@@ -159,10 +166,15 @@ impl<R: Read, W: Write> Client<R, W> {
         self.ask_for(&Command::Quit, "the answer to QUIT", &mut |_| ()).map(|_| ())
     }
 
+    /// Says goodbye, and waits for nothing: when all has come, no more depends on how the server takes it.
+    pub fn leave(mut self) {
+        // Whoever doesn't hear it any more sees that the connection ends.
+        let _ = self.output.line(&Command::Quit.encode()).and_then(|()| self.output.flush());
+    }
+
     /// What there is in all.
     pub fn info(&mut self) -> Result<Info, WireError> {
-        self.send(&Command::Sync(Scope::All, Action::Info), &[])?;
-        self.begin_answer()?;
+        self.ask_for_answer(&Command::Sync(Scope::All, Action::Info), &[])?;
         let site = site_info::decode(&site(&mut self.input)?)?;
         let mut kinds: Vec<(Kind, Totals)> = Vec::new();
         loop {
@@ -195,45 +207,51 @@ impl<R: Read, W: Write> Client<R, W> {
     /// The nodes that are not among those whose digests are given, and the numbers of those that are. Without any, all of them.
     pub fn since(&mut self, scope: Scope, level: Level, known: &[Digest]) -> Result<Listing<'_, R>, WireError> {
         let counted = known.as_flattened();
-        self.send(&Command::Sync(scope, Action::Since(level, counted.len())), counted)?;
-        self.begin_answer()?;
+        self.ask_for_answer(&Command::Sync(scope, Action::Since(level, counted.len())), counted)?;
         Ok(Listing::since(&mut self.input, level, known.len()))
+    }
+
+    /// Asks for the manifest segments with these digests, ahead of the answers before. The answer comes in its turn: `begin_answer`, then
+    /// `listed_segments`.
+    pub fn ask_segments(&mut self, scope: Scope, chosen: &[Digest]) -> Result<(), WireError> {
+        let counted = chosen.as_flattened();
+        self.send(&Command::Sync(scope, Action::List(Some(counted.len()))), counted)
     }
 
     /// The manifest segments with these digests.
     pub fn segments(&mut self, scope: Scope, chosen: &[Digest]) -> Result<Listing<'_, R>, WireError> {
-        let counted = chosen.as_flattened();
-        self.send(&Command::Sync(scope, Action::List(Some(counted.len()))), counted)?;
+        self.ask_segments(scope, chosen)?;
         self.begin_answer()?;
-        Ok(Listing::chosen(&mut self.input, chosen))
+        Ok(self.listed_segments(chosen))
+    }
+
+    /// The answer to `ask_segments`, which has begun.
+    pub fn listed_segments(&mut self, chosen: &[Digest]) -> Listing<'_, R> {
+        Listing::chosen(&mut self.input, chosen)
     }
 
     /// Asks for all records, or those behind a position. They come by way of a receiver that knows the position.
     pub fn get_all(&mut self, scope: Scope, after: Option<&Position>) -> Result<(), WireError> {
         let position = after.map(|last| words::encode_position(last.kind, &last.key)).unwrap_or_default();
         let resume = after.map(|last| Resume { offset: last.offset, bytes: position.len() });
-        self.send(&Command::Sync(scope, Action::GetAll(resume)), &position)?;
-        self.begin_answer()
+        self.ask_for_answer(&Command::Sync(scope, Action::GetAll(resume)), &position)
     }
 
-    /// Whether so many bytes of keys can be asked for before earlier answers were read.
+    /// Whether a command followed by so many bytes can be sent before earlier ones were answered.
     pub fn may_ask(&self, bytes: usize) -> bool {
-        self.asked.is_empty() || self.asked.iter().sum::<usize>() + bytes + LINE_OF_GET <= MAX_UNANSWERED_BYTES
+        self.unanswered.has_room(bytes)
     }
 
     /// Asks for records by their keys, which rise; the body of the first from an offset on. The answers come in the order in which they were
     /// asked for: for each, `begin_answer`, then a receiver of these keys.
     pub fn ask(&mut self, kind: Kind, keys: &[Key], offset: u64) -> Result<(), WireError> {
         let keys = words::encode_keys(keys);
-        self.send(&Command::Sync(Scope::Kind(kind), Action::Get { offset, bytes: keys.len() }), &keys)?;
-        self.asked.push_back(keys.len() + LINE_OF_GET);
-        Ok(())
+        self.send(&Command::Sync(Scope::Kind(kind), Action::Get { offset, bytes: keys.len() }), &keys)
     }
 
     /// Reads the beginning of the next answer.
     pub fn begin_answer(&mut self) -> Result<(), WireError> {
         const EXPECTED: &str = "the answer to SYNC";
-        self.asked.pop_front();
         let reply = self.reply(&mut |_| ())?.expect(Code::FRAMES, EXPECTED)?;
         self.see_snapshot(&reply).map(|_| ())
     }
@@ -253,21 +271,24 @@ impl<R: Read, W: Write> Client<R, W> {
         self.reply(at_work)?.expect(Code::OK, expected)
     }
 
-    fn send(&mut self, command: &Command, counted: &[u8]) -> Result<(), WireError> {
-        let line = command.encode();
-        let sent =
-            self.output.line(&line).and_then(|()| self.output.counted(counted)).and_then(|()| self.output.flush());
-        // A server that takes nothing any more may have said why.
-        sent.map_err(
-            |error| if self.asked.is_empty() { self.last_words(&mut |_, _| ()).unwrap_or(error) } else { error },
-        )
+    /// Sends a question that several items answer, and reads the beginning of the answer.
+    fn ask_for_answer(&mut self, command: &Command, counted: &[u8]) -> Result<(), WireError> {
+        self.send(command, counted)?;
+        self.begin_answer()
     }
 
     fn reply(&mut self, at_work: &mut dyn FnMut(&str)) -> Result<Reply, WireError> {
         self.reply_told(&mut |_, text| at_work(text))
     }
 
+    /// The reply to what was asked first of all that is unanswered.
     fn reply_told(&mut self, told: &mut dyn FnMut(Code, &str)) -> Result<Reply, WireError> {
+        self.settle()?;
+        self.unanswered.answered();
+        self.next_reply(told)
+    }
+
+    fn next_reply(&mut self, told: &mut dyn FnMut(Code, &str)) -> Result<Reply, WireError> {
         for _ in 0..MOST_AT_WORK_LINES {
             let line = self.input.line()?;
             let reply = Reply::parse(&line).ok_or_else(|| WireError::unexpected(&line, "a reply"))?;

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use super::Client;
 use super::chosen::SteadyChosen;
+use super::{Ahead, Client, Info};
 use crate::codec::Digest;
 use crate::endpoint::{Failure, Source};
 use crate::record::{End, Header, Key, Kind, SiteInfo};
@@ -61,7 +61,10 @@ impl<C: Connector> Steady<C> {
         mut work: impl FnMut(&mut Client<C::Input, C::Output>) -> Result<T, WireError>,
     ) -> Result<T, WireError> {
         loop {
-            let error = match self.client().and_then(&mut work) {
+            let result = self.client().and_then(&mut work);
+            let seen = self.client.as_ref().and_then(Client::present_snapshot);
+            self.snapshot = self.snapshot.or(seen.map(|taken| taken.id));
+            let error = match result {
                 Ok(result) => {
                     self.progressed = true;
                     return Ok(result);
@@ -76,6 +79,15 @@ impl<C: Connector> Steady<C> {
                 return Err(error);
             }
         }
+    }
+
+    /// What there is in all. What will be asked next is asked at the same time.
+    pub fn info(&mut self, next: Option<Ahead>) -> Result<Info, WireError> {
+        self.attempt(|client| {
+            client.ask_ahead(Ahead::Info)?;
+            next.map_or(Ok(()), |next| client.ask_ahead(next))?;
+            client.info()
+        })
     }
 
     /// The records of a kind, or all, from behind what the receiver has.
@@ -104,10 +116,12 @@ impl<C: Connector> Steady<C> {
         self.connector
     }
 
-    /// Ends the connection, if there is one.
-    pub fn quit(&mut self) -> Result<(), WireError> {
+    /// Ends the connection, if there is one, and waits for nothing.
+    pub fn leave(&mut self) {
         self.bytes_before = self.bytes();
-        self.client.take().map_or(Ok(()), Client::quit)
+        if let Some(client) = self.client.take() {
+            client.leave();
+        }
     }
 
     fn client(&mut self) -> Result<&mut Client<C::Input, C::Output>, WireError> {
@@ -115,11 +129,16 @@ impl<C: Connector> Steady<C> {
             Some(client) => client,
             None => {
                 let mut client = self.connector.connect()?;
-                let taken = client.take_snapshot(self.snapshot, &mut |_| ())?;
-                if self.snapshot.is_some_and(|wanted| wanted != taken.id) {
-                    return Err(WireError::SnapshotGone);
+                match self.snapshot {
+                    None => client.ask_snapshot()?,
+                    // What follows makes sense only if it is still there, and is much work for a server if it is not.
+                    wanted @ Some(_) => {
+                        let taken = client.take_snapshot(wanted, &mut |_| ())?;
+                        if wanted != Some(taken.id) {
+                            return Err(WireError::SnapshotGone);
+                        }
+                    }
                 }
-                self.snapshot = Some(taken.id);
                 client
             }
         };

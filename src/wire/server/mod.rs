@@ -159,7 +159,8 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         }
         match command {
             Command::Quit => {
-                self.reply(Code::OK, "goodbye")?;
+                // A client need not wait for it.
+                let _ = self.reply(Code::OK, "goodbye");
                 Ok(Then::Close)
             }
             Command::Noop => self.done("NOOP", Ok("ok".to_owned())),

@@ -116,7 +116,7 @@ impl Connector for PeerConnector {
         let (input, output) = self.streams()?;
         let is_packed = self.peer.is_remote() && !self.options.no_compress;
         let level = is_packed.then_some(LEVEL);
-        let client = Client::connect(input, output, &Login { program: PROGRAM, token: self.token.as_deref(), level })?;
+        let client = Client::begin(input, output, &Login { program: PROGRAM, token: self.token.as_deref(), level })?;
         self.was_connected = true;
         Ok(client)
     }

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, RandomReader, ReadError, Reader, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::transfer::pull::{Continued, Merged, Plan, complete_records};
+use ctdl_dump::transfer::pull::{Comparison, Continued, Merged, complete_records};
 use ctdl_dump::transfer::{Summary, copy};
-use ctdl_dump::wire::{Info, Receiver, Scope, SnapshotId, Steady, WireError};
+use ctdl_dump::wire::{Ahead, Info, Receiver, Scope, SnapshotId, Steady, WireError};
 
 use crate::args::Pull;
 use crate::command::Context;
@@ -64,8 +64,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         bytes_came += steady.bytes().0;
         let error = match result {
             Ok(done) => {
-                // All has come; how the peer takes the goodbye doesn't matter.
-                let _ = steady.quit();
+                steady.leave();
                 break done;
             }
             Err(error) => error,
@@ -102,13 +101,19 @@ fn transfer(
     context: &Context,
 ) -> Result<Done> {
     context.screen.task("pull");
-    let info = steady.attempt(|client| client.info()).map_err(Failure::from)?;
+    let comparison = Comparison::with(held).map_err(Failure::from)?;
+    // What is asked next is known already, unless it depends on what the peer says now.
+    let next = match comparison.question() {
+        None if spool.beginning().is_none() => Some(Ahead::All),
+        question => question,
+    };
+    let info = steady.info(next).map_err(Failure::from)?;
     let snapshot = steady.snapshot();
     if let Some(id) = snapshot {
         spool.note_snapshot(id)?;
     }
     if !held.is_empty() {
-        let plan = Plan::make(steady, held)?;
+        let plan = comparison.plan(steady)?;
         if !plan.keeps_nothing() {
             let mut merged = Merged::new(steady, held, plan, info);
             let (summary, archive_bytes) = write(&mut merged, spool, args, context)?;

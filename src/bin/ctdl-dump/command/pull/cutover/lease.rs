@@ -12,7 +12,7 @@ use ctdl_dump::wire::{Client, Code, Connector, EndOfLease, Steady, WireError};
 
 use super::keeper::{Connection, Keeper};
 use super::note::{Identity, Note};
-use super::staged::{Staged, fetch};
+use super::staged::{Difference, Staged};
 use crate::args::{Cutover, Pull};
 use crate::building::ReadySite;
 use crate::command::Context;
@@ -98,11 +98,10 @@ impl Lease<'_> {
         let Some(client) = connection.take() else { return Err(Failure::from(WireError::Closed).into()) };
         let screen = &self.context.screen;
         let mut steady = Steady::over(Held, client);
-        let info = steady.attempt(|client| client.info()).map_err(Failure::from);
-        let arrived = match info {
-            Ok(info) if staged.built.is_some() && info.total.digest == staged.digest => Ok(None),
-            Ok(info) => fetch(&mut steady, info, self.kept, screen, self.context).map(Some),
-            Err(error) => Err(error.into()),
+        let arrived = match Difference::ask(&mut steady, self.kept) {
+            Ok(found) if staged.built.is_some() && found.info.total.digest == staged.digest => Ok(None),
+            Ok(found) => found.fetch(&mut steady, self.kept, screen, self.context).map(Some),
+            Err(error) => Err(error),
         };
         // Whatever went wrong, the connection may still do to give the server back.
         *connection = steady.into_client();
@@ -159,8 +158,7 @@ impl Lease<'_> {
                 return Ended::Again(error);
             }
         };
-        // The old server is closed already; a goodbye that goes wrong changes nothing.
-        let _ = client.quit();
+        client.leave();
         let summary = match ready.put_in_place(self.context) {
             Ok(summary) => summary,
             Err(error) if is_in_place(&error) => return Ended::Failed(error.context(words)),

@@ -93,8 +93,7 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
 fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
     let client = connector.connect().map_err(Failure::from)?;
     let can = client.greeting().abilities.cutover;
-    // It was only asked what it can do.
-    let _ = client.quit();
+    client.leave();
     if !can {
         usage!(
             "{} serves no site whose server could be closed: it serves an archive, or is an older ctdl-dump; pull without --cutover",

@@ -10,7 +10,7 @@ use ctdl_dump::archive::{Options, RandomReader, Writer};
 use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Monitor;
-use ctdl_dump::transfer::pull::{Merged, Missing, Plan};
+use ctdl_dump::transfer::pull::{Comparison, Merged, Missing, Plan};
 use ctdl_dump::transfer::{copy, upgrade};
 use ctdl_dump::wire::{Connector, Info, Steady};
 
@@ -55,20 +55,19 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
     let mut took = Took::default();
     let mut begun = Instant::now();
     let mut lap = || std::mem::replace(&mut begun, Instant::now()).elapsed();
-    let info = steady.attempt(|client| client.info()).map_err(Failure::from)?;
-    if upgrade::is_older(&info.site) {
+    let difference = Difference::ask(&mut steady, kept)?;
+    if upgrade::is_older(&difference.info.site) {
         let problem = format!(
             "the site is of release {}, and has to be read as a whole before it can become one of release {}: stop its server and pull it with --site, without --cutover",
-            info.site.release,
+            difference.info.site.release,
             upgrade::CURRENT_RELEASE
         );
         return Err(Failure::new(Class::Failed, problem).into());
     }
     took.snapshot = lap();
-    let (arrived, records) = fetch(&mut steady, info, kept, &context.screen, context)?;
+    let (arrived, records) = difference.fetch(&mut steady, kept, &context.screen, context)?;
     let bytes = steady.bytes().0;
-    // All has come; how the peer takes the goodbye doesn't matter.
-    let _ = steady.quit();
+    steady.leave();
     took.difference = lap();
     let (digest, built) = arrived.build(args, site, &context.screen, context)?;
     took.building = lap();
@@ -81,26 +80,45 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
     Ok(Staged { built: Some(built), digest, took })
 }
 
-/// Gets what the archive of the rounds doesn't hold, and how many records that are.
-pub fn fetch<C: Connector>(
-    steady: &mut Steady<C>,
-    info: Info,
-    kept: &Path,
-    monitor: &dyn Monitor,
-    context: &Context,
-) -> Result<(Arrived, u64)> {
-    let have = File::open(kept).with_context(|| format!("{} can't be opened", kept.display()))?;
-    let have = RandomReader::open(have).map_err(Failure::from).with_context(|| kept.display().to_string())?;
-    let plan = Plan::make(steady, &[&have])?;
-    let file = tempfile::tempfile_in(parent_of(kept)).context("a scratch file beside the archive")?;
-    let options = Options { level: 1, threads: context.threads(None) };
-    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
-    let mut missing = Missing::new(steady, &plan, info.clone());
-    copy(&mut missing, &mut writer, monitor)?;
-    let records = missing.taken();
-    writer.into_output().into_inner().map_err(std::io::IntoInnerError::into_error).context("a scratch file")?;
-    let difference = RandomReader::open(file).map_err(Failure::from)?;
-    Ok((Arrived { have, plan, info, difference }, records))
+/// A snapshot, compared with the archive of the rounds.
+pub struct Difference {
+    have: RandomReader,
+    /// What the peer says of the snapshot.
+    pub info: Info,
+    plan: Plan,
+}
+
+impl Difference {
+    /// Asks what is different.
+    pub fn ask<C: Connector>(steady: &mut Steady<C>, kept: &Path) -> Result<Self> {
+        let have = File::open(kept).with_context(|| format!("{} can't be opened", kept.display()))?;
+        let have = RandomReader::open(have).map_err(Failure::from).with_context(|| kept.display().to_string())?;
+        let archives = [&have];
+        let comparison = Comparison::with(&archives).map_err(Failure::from)?;
+        let info = steady.info(comparison.question()).map_err(Failure::from)?;
+        let plan = comparison.plan(steady)?;
+        Ok(Difference { have, info, plan })
+    }
+
+    /// Gets it, and says how many records that are.
+    pub fn fetch<C: Connector>(
+        self,
+        steady: &mut Steady<C>,
+        kept: &Path,
+        monitor: &dyn Monitor,
+        context: &Context,
+    ) -> Result<(Arrived, u64)> {
+        let Difference { have, info, plan } = self;
+        let file = tempfile::tempfile_in(parent_of(kept)).context("a scratch file beside the archive")?;
+        let options = Options { level: 1, threads: context.threads(None) };
+        let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file.try_clone()?), options);
+        let mut missing = Missing::new(steady, &plan, info.clone());
+        copy(&mut missing, &mut writer, monitor)?;
+        let records = missing.taken();
+        writer.into_output().into_inner().map_err(std::io::IntoInnerError::into_error).context("a scratch file")?;
+        let difference = RandomReader::open(file).map_err(Failure::from)?;
+        Ok((Arrived { have, plan, info, difference }, records))
+    }
 }
 
 impl Arrived {
