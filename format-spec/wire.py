@@ -341,8 +341,12 @@ class Conversation:
             case "SNAP" | "SNGL", _:
                 self.snapshot = None
                 self.see(self.ok())
-            case "SYNC", [scope, "put", snapshot, count]:
-                self.put(self.client.counted(number(count)))
+            case "SYNC", [scope, "put", snapshot, *digest, count]:
+                site = self.client.counted(number(count))
+                if digest in ([], [blake3(site).hexdigest()]):
+                    self.put(site)
+                else:
+                    demand(reply(self.server)[0] == 512, "a site.cbor of another digest is taken")
             case "SYNC", [scope, action, *rest]:
                 counted = self.client.counted(number(rest[-1]), 16 * 2**20) if rest else b""
                 self.sync(scope, action, rest, counted)

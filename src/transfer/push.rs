@@ -5,7 +5,7 @@ use crate::endpoint::{Failure, Sink, Source};
 use crate::monitor::Monitor;
 use crate::record::{Body, End, Header, Key, Kind, SiteInfo, Snapshot};
 use crate::transfer::copy;
-use crate::wire::{Client, Code, Connector, Offered, Position, Scope, Sender, SnapshotId, Totals, View, WireError};
+use crate::wire::{Client, Code, Connector, Offered, Scope, Sender, SnapshotId, Totals, View, WireError};
 
 /// What a push has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub fn push<C: Connector>(
     told: Told,
 ) -> Result<Pushed, Failure> {
     let total = view.totals()?.1;
-    let mut push = Push { view, id: push_id(view.site(), &total), total, monitor, begun: None, wire_bytes: 0 };
+    let mut push = Push { view, id: push_id(view.site(), &total), total, monitor, furthest: None, wire_bytes: 0 };
     loop {
-        let begun_before = push.begun.clone();
+        let furthest_before = push.furthest.clone();
         let failure = match push.attempt(connector, told) {
             Ok(site_digest) if site_digest == total.digest => {
                 return Ok(Pushed { site_digest, wire_bytes: push.wire_bytes });
@@ -45,7 +45,7 @@ pub fn push<C: Connector>(
             Err(failure) => failure,
         };
         // Where a connection begins says what has arrived over the one before.
-        let progressed = push.begun != begun_before;
+        let progressed = push.furthest > furthest_before;
         match failure.cause::<WireError>() {
             Some(error) if error.may_pass() && connector.tries_again(error, progressed) => {}
             _ => return Err(failure),
@@ -64,13 +64,17 @@ fn push_id(site: &SiteInfo, total: &Totals) -> SnapshotId {
     SnapshotId(id)
 }
 
+/// Behind how much of which record a connection begins; `None` at the beginning.
+type Place = Option<((Kind, Key), u64)>;
+
 struct Push<'a> {
     view: &'a dyn View,
     id: SnapshotId,
     total: Totals,
     monitor: &'a dyn Monitor,
-    /// Where the last connection began that got so far.
-    begun: Option<Option<Position>>,
+    /// The furthest place from which a connection has begun: the beginning, or behind that of a record. A peer that falls back again and again gets
+    /// nowhere.
+    furthest: Option<Place>,
     wire_bytes: u64,
 }
 
@@ -98,8 +102,8 @@ impl Push<'_> {
             Offered::Taken(position) => position,
             Offered::InPlace(site_digest) => return Ok(site_digest),
         };
-        self.begun = Some(position.clone());
         let after = position.map(|last| ((last.kind, last.key), last.offset));
+        self.furthest = self.furthest.take().max(Some(after.clone()));
         let records = self.view.records(Scope::All, after.as_ref().map(|(last, offset)| (last, *offset)));
         let mut records = records.map_err(|refusal| {
             // Of what this very snapshot has given every position is there.

@@ -86,12 +86,18 @@ impl<W: Write> Writer<W> {
         self.output.bytes()
     }
 
-    /// Writes the frames that are complete, for a copy that failed but can go on with what is there.
+    /// Writes all that has come, for a copy that failed but can go on with what is there. The last frame may be shorter than the format wants it,
+    /// so that a reader gives what is in it and finds out behind it that this is no archive.
     ///
     /// # Errors
-    /// When the output refuses them; what is there is a beginning all the same.
+    /// When the output refuses it; what is there is a beginning all the same.
     pub fn write_beginning(&mut self) -> Result<(), WriteError> {
-        self.state = State::Failed;
+        if std::mem::replace(&mut self.state, State::Failed) == State::Records {
+            self.end_member()?;
+            if !self.frame.is_empty() {
+                self.output.frame(std::mem::take(&mut self.frame))?;
+            }
+        }
         self.output.drain()
     }
 

@@ -34,7 +34,8 @@ impl<R: Read, W: Write> Client<R, W> {
     ) -> Result<Offered, WireError> {
         const EXPECTED: &str = "where to begin";
         let content = site_info::encode(site);
-        self.send(&Command::Sync(Scope::All, Action::Put { id, bytes: content.len() }), &content)?;
+        let digest = Some(blake3::hash(&content).into());
+        self.send(&Command::Sync(Scope::All, Action::Put { id, digest, bytes: content.len() }), &content)?;
         let reply = self.reply_told(told)?;
         if reply.code == Code::OK {
             return in_place(&reply).map(Offered::InPlace);
@@ -44,6 +45,8 @@ impl<R: Read, W: Write> Client<R, W> {
             [offset, bytes] => number(offset).zip(number(bytes)),
             _ => None,
         };
+        // Without a position it is the beginning that is meant.
+        let place = place.filter(|(offset, bytes)| *bytes > 0 || *offset == 0);
         let Some((offset, bytes)) = place else { return Err(WireError::unexpected(&reply.encode(), EXPECTED)) };
         let mut position = Vec::new();
         piece(&mut self.input, bytes, "a position", &mut position)?;

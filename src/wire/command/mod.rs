@@ -7,7 +7,8 @@ use std::fmt;
 pub use parse::{Follows, Misuse};
 
 use super::served::SnapshotId;
-use super::words::Abilities;
+use super::words::{Abilities, hex};
+use crate::codec::Digest;
 use crate::record::Kind;
 
 /// A command.
@@ -119,6 +120,8 @@ pub enum Action {
     Put {
         /// The snapshot they are of.
         id: SnapshotId,
+        /// The digest of its `site.cbor`, if the client gives it.
+        digest: Option<Digest>,
         /// How many bytes of `site.cbor` follow.
         bytes: usize,
     },
@@ -164,7 +167,8 @@ impl Action {
             Action::GetAll(None) => "getall".to_owned(),
             Action::GetAll(Some(Resume { offset, bytes })) => format!("getall|{offset}|{bytes}"),
             Action::Get { offset, bytes } => format!("get|{offset}|{bytes}"),
-            Action::Put { id, bytes } => format!("put|{id}|{bytes}"),
+            Action::Put { id, digest: None, bytes } => format!("put|{id}|{bytes}"),
+            Action::Put { id, digest: Some(digest), bytes } => format!("put|{id}|{}|{bytes}", hex(digest)),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Action, Command, EndOfLease, Level, Resume, Scope};
 use crate::wire::reply::Code;
 use crate::wire::served::SnapshotId;
-use crate::wire::words::{Abilities, number};
+use crate::wire::words::{Abilities, from_hex, number};
 use crate::wire::{MAX_DIGEST_BYTES, MAX_PIECE_BYTES};
 
 /// The most seconds that a client can ask a server to wait or to hold.
@@ -110,7 +110,11 @@ fn parse_sync(fields: &[&str]) -> Result<Command, Misuse> {
             number(offset).map(|offset| Action::Get { offset, bytes })
         }
         ("put", [id, _], Some(bytes)) if scope == Scope::All => {
-            SnapshotId::parse(id).map(|id| Action::Put { id, bytes })
+            SnapshotId::parse(id).map(|id| Action::Put { id, digest: None, bytes })
+        }
+        ("put", [id, digest, _], Some(bytes)) if scope == Scope::All => {
+            let both = SnapshotId::parse(id).zip(from_hex(digest));
+            both.map(|(id, digest)| Action::Put { id, digest: Some(digest), bytes })
         }
         _ => None,
     };
@@ -185,7 +189,8 @@ mod tests {
             Command::Sync(Scope::All, Action::GetAll(None)),
             Command::Sync(Scope::All, Action::GetAll(Some(Resume { offset: 65_536, bytes: 12 }))),
             Command::Sync(message, Action::Get { offset: 0, bytes: 9 }),
-            Command::Sync(Scope::All, Action::Put { id, bytes: 200 }),
+            Command::Sync(Scope::All, Action::Put { id, digest: None, bytes: 200 }),
+            Command::Sync(Scope::All, Action::Put { id, digest: Some([7; 32]), bytes: 200 }),
             Command::Noop,
             Command::Quit,
         ];

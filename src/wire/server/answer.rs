@@ -56,8 +56,8 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         let bytes = Command::Sync(scope, action).counted_bytes();
         let mut counted = Vec::new();
         self.input.counted(bytes, "what follows a command", &mut counted)?;
-        if let Action::Put { id, .. } = action {
-            return self.put(&command, id, &counted);
+        if let Action::Put { id, digest, .. } = action {
+            return self.put(&command, id, digest, &counted);
         }
         let answer = match self.present_view() {
             Ok(view) => self.answer(&*view, scope, action, &counted),

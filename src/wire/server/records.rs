@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::answer::{Broken, totals_of};
 use super::{Event, Session, Then, with_pulse};
-use crate::codec::{SEGMENT_BYTES, site_info};
+use crate::codec::{Digest, SEGMENT_BYTES, site_info};
 use crate::endpoint::{Failure, Source};
 use crate::record::{Key, Kind};
 use crate::wire::command::{Resume, Scope};
@@ -61,8 +61,18 @@ impl<R: Read, W: Write> Session<'_, R, W> {
     }
 
     /// Takes the records of a peer. After a failure nobody knows where the next command begins.
-    pub(super) fn put(&mut self, command: &str, id: SnapshotId, counted: &[u8]) -> Result<Then, WireError> {
-        let receiver = site_info::decode(counted).map_err(illegal).and_then(|site| {
+    pub(super) fn put(
+        &mut self,
+        command: &str,
+        id: SnapshotId,
+        digest: Option<Digest>,
+        counted: &[u8],
+    ) -> Result<Then, WireError> {
+        let site = match digest.is_none_or(|digest| blake3::hash(counted) == digest) {
+            true => site_info::decode(counted).map_err(illegal),
+            false => Err(illegal("what is known of the site is not what its digest says")),
+        };
+        let receiver = site.and_then(|site| {
             let ready = with_pulse(&mut self.output, |pulse| self.served.receive(id, &site, pulse));
             ready.map(|receiver| (receiver, site))
         });

@@ -108,7 +108,8 @@ fn the_server_says_what_is_written() {
 
 #[test]
 fn the_client_says_what_is_written_and_understands_the_answers() {
-    for script in scripts("sync-").iter().filter(|script| script.says("by-hand").is_none()) {
+    let not_ours = |script: &Script| script.says("by-hand").is_some() || gives_no_digest(script);
+    for script in scripts("sync-").iter().filter(|script| !not_ours(script)) {
         let mut said = Vec::new();
         let ended = converse(script, &mut said);
         match script.says("refused") {
@@ -128,6 +129,12 @@ fn the_second_reader_agrees() {
     let output = python().arg("-B").arg(project("format-spec/wire.py")).args(files).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// Whether a site is given without the digest of its `site.cbor`, as the client here never does.
+fn gives_no_digest(script: &Script) -> bool {
+    let without = |command: &Command| matches!(command, Command::Sync(_, Action::Put { digest: None, .. }));
+    script.says("refused").is_none() && commands(&script.client).iter().any(|(command, _)| without(command))
 }
 
 /// Fails with the place where the two begin to differ.

@@ -4,6 +4,7 @@ mod conversation;
 mod cut;
 mod hostile;
 mod pull;
+mod push;
 mod script;
 mod whole;
 
