@@ -89,7 +89,8 @@ impl Push<'_> {
         let result = self.give(&mut client, told);
         self.wire_bytes += client.bytes().1;
         let site_digest = result?;
-        client.leave();
+        // The peer has to know that it was heard, and does when it answers; how it takes the goodbye otherwise doesn't matter.
+        let _ = client.quit();
         Ok(site_digest)
     }
 
