@@ -6,6 +6,7 @@ mod hostile;
 mod pull;
 mod push;
 mod script;
+mod turns;
 mod whole;
 
 use std::fs::File;
