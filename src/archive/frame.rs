@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::io::{self, Read};
 
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Decompressor;
 use zstd::zstd_safe::compress_bound;
 
 use super::FRAME_BYTES;
+use super::effort;
 use super::error::{FrameProblem, ReadError};
 
 /// Magic number of a zstd frame.
@@ -27,7 +28,7 @@ pub struct Compressed {
 
 /// Compresses one frame into `bytes`, whatever was there. A context of its own makes the result depend on nothing but content and level.
 pub fn compress(content: &[u8], level: i32, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut compressor = Compressor::new(level)?;
+    let mut compressor = effort::compressor(content, level)?;
     compressor.include_checksum(true)?;
     compressor.include_contentsize(true)?;
     bytes.clear();

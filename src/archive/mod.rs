@@ -4,6 +4,7 @@
 //! `member` one member of the tar that the frames hold, `name` how members are called, `ledger` the account of blocks, groups and
 //! manifest that writer and reader keep alike, so that a reader demands exactly what a writer makes.
 
+mod effort;
 mod error;
 mod frame;
 mod ledger;

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use self::body::OpenBody;
 use self::output::Output;
+use super::effort::USUAL_LEVEL;
 use super::error::WriteError;
 use super::ledger::{ClosedBlock, Ledger};
 use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
@@ -20,7 +21,7 @@ use crate::record::{End, Header, SiteInfo, schema};
 /// How an archive is written. The records, their digests and the manifest don't depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// zstd's level, 1 to 22.
+    /// zstd's level, 1 to 22. At the usual one, 3, frames are compressed in a way that suits what stands in them.
     pub level: i32,
     /// How many threads compress. With 0 the caller's own does it. The bytes are the same for every number.
     pub threads: usize,
@@ -28,7 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { level: 3, threads: 1 }
+        Options { level: USUAL_LEVEL, threads: 1 }
     }
 }
 

@@ -22,6 +22,9 @@ use crate::partial::Partial;
 use crate::stream::Stream;
 use crate::{json, place, screen, summary};
 
+/// Takes the small frames of the manifest together; larger ones go past it, without a copy.
+const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
+
 /// Writes a site into an archive.
 pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     let begun = Instant::now();
@@ -85,7 +88,7 @@ fn write<W: Write>(
 ) -> Result<(Summary, u64)> {
     let mut source = site.source(options, &context.screen);
     let options = Options { level: args.level, threads: context.threads(args.threads) };
-    let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, output), options);
+    let mut writer = Writer::new(BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, output), options);
     let copied = if args.no_fold {
         copy_ahead(&mut source, &mut writer, &context.screen)
     } else {
