@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::{project, python, unpack_site};
+use crate::support::{program, project, python, unpack_site};
 
 fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    let mut command = program();
     for argument in arguments {
         command.arg(argument);
     }

@@ -13,9 +13,8 @@ use tempfile::TempDir;
 use crate::live::place::until;
 use crate::live::stand_in::Citadel;
 use crate::snapshot::StandIn;
-use crate::support::unpack_site;
+use crate::support::{PROGRAM, program, unpack_site};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
 /// What the site's own table of settings says.
 const OWN_LIMIT: &str = "0";
 
@@ -74,7 +73,7 @@ impl Move {
     }
 
     fn command(&self, options: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = program();
         command.env("CTDL_DUMP_STATE", self.path("state"));
         command.args(["pull", &format!("cmd:exec {}", self.path("peer").display()), "--cutover", "--site"]);
         command.arg(self.new_site()).args(options);
@@ -93,9 +92,8 @@ impl Move {
 
     /// The new site is the old one as the last round had it, which was its last state, too.
     fn assert_moved(&self) {
-        let compared = Command::new(PROGRAM)
+        let compared = program()
             .args(["diff".as_ref(), self.path("new").as_os_str(), self.path("new.ctdl-dump-pulled.ctz").as_os_str()])
-            .env("CTDL_DUMP_STATE", self.path("no-state"))
             .output()
             .unwrap();
         assert_eq!(compared.status.code(), Some(0), "{compared:?}");
@@ -146,7 +144,7 @@ fn a_site_moves_and_its_old_server_stays_closed() {
     assert!(line["outage_seconds"].as_f64().unwrap() > 5.0, "{line}");
     assert_eq!((moving.limit().as_str(), moving.left()), ("1", 1));
     assert!(!moving.note().exists());
-    let listed = Command::new(PROGRAM).arg("list").arg(moving.new_site()).arg("config").output().unwrap();
+    let listed = program().arg("list").arg(moving.new_site()).arg("config").output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(
         listed.lines().any(|line| line.contains("c_maxsessions") && line.contains("25")),
@@ -254,8 +252,7 @@ fn a_cutover_that_is_interrupted_or_killed_gives_the_old_server_back() {
 fn a_peer_without_a_server_that_could_be_closed_is_refused() {
     let moving = Move::new("25");
     let archive = moving.path("a.ctz");
-    let exported =
-        Command::new(PROGRAM).args(["export", "--site"]).arg(moving.old.path()).arg("-o").arg(&archive).output();
+    let exported = program().args(["export", "--site"]).arg(moving.old.path()).arg("-o").arg(&archive).output();
     assert_code(&exported.unwrap(), 0);
     let refused = run_from(&archive, &moving);
     assert_code(&refused, 2);
@@ -271,7 +268,7 @@ fn a_peer_without_a_server_that_could_be_closed_is_refused() {
 
 fn run_from(place: &Path, moving: &Move) -> Output {
     let peer = format!("cmd:'{PROGRAM}' serve --stdio '{}'", place.display());
-    let mut command = Command::new(PROGRAM);
+    let mut command = program();
     command.args(["pull", &peer, "--cutover", "--site"]).arg(moving.new_site());
     command.env("CTDL_DUMP_STATE", moving.path("state")).stdin(Stdio::null()).output().unwrap()
 }

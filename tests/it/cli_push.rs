@@ -8,9 +8,9 @@ use std::process::Output;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::cli_pull::{PROGRAM, assert_code, export, run, said, same};
+use crate::cli_pull::{assert_code, export, run, said, same};
 use crate::serve::server::Serving;
-use crate::support::{listing, unpack_site};
+use crate::support::{PROGRAM, listing, unpack_site};
 
 /// A peer that is a script: it takes a site, and only the first `limit` bytes of what it is told get there, and the first `said` of what it says come back;
 /// then it is ended.

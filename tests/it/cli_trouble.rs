@@ -8,10 +8,10 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::unpack_site;
+use crate::support::{self, PROGRAM, isolated, unpack_site};
 
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    let mut command = support::program();
     command.stdin(Stdio::null());
     command
 }
@@ -152,8 +152,8 @@ fn a_second_signal_ends_the_program_at_once() {
 /// Runs the program with a limit on the size of files, which fails like a full disk, at a place that is the same on every machine.
 fn limited(kibibytes: u32, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
     let script = format!("ulimit -f {kibibytes}; exec \"$@\"");
-    let mut command = Command::new("bash");
-    command.arg("-c").arg(script).arg("bash").arg(env!("CARGO_BIN_EXE_ctdl-dump"));
+    let mut command = isolated(Command::new("bash"));
+    command.arg("-c").arg(script).arg("bash").arg(PROGRAM);
     command.args(arguments.iter().map(AsRef::as_ref));
     command.stdin(Stdio::null()).output().unwrap()
 }

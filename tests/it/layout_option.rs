@@ -1,14 +1,12 @@
 //! `--layout`: which machine's tables are read, or written.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use crate::support::unpack_site;
+use crate::support::{program, unpack_site};
 
 fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
-    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    program().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 fn said(output: &Output) -> String {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::live::stand_in::Citadel;
 use crate::snapshot::StandIn;
-use crate::support::{project, unpack_site};
+use crate::support::{PROGRAM, isolated, program, project, unpack_site};
 
 /// A command of a `console` block, and the lines below it.
 struct Example {
@@ -70,7 +70,7 @@ impl Machine {
         }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ctdl-dump"), programs.join("ctdl-dump")).unwrap();
+        std::os::unix::fs::symlink(PROGRAM, programs.join("ctdl-dump")).unwrap();
         let ssh = programs.join("ssh");
         // As ssh does: options, the host, and the rest is a line for the shell.
         let script = "#!/bin/sh\nwhile [ \"${1#-}\" != \"$1\" ]; do case $1 in -[lp]) shift 2;; *) shift;; esac; done\nshift\nexec sh -c \"$*\"\n";
@@ -92,7 +92,7 @@ impl Machine {
             .into_iter()
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))
             .collect();
-        let mut bash = Command::new("bash");
+        let mut bash = isolated(Command::new("bash"));
         if moves {
             // The old machine remembers that its server was left closed, and the new one is another.
             bash.env("CTDL_DUMP_STATE", root.join("state-of-old"));
@@ -167,7 +167,7 @@ fn the_files_and_make_targets_that_the_readme_names_are_there() {
 #[test]
 fn the_readme_and_the_program_agree_on_the_exit_codes() {
     let readme = fs::read_to_string(project("README.md")).unwrap();
-    let help = Command::new(env!("CARGO_BIN_EXE_ctdl-dump")).arg("--help").output().unwrap();
+    let help = program().arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let (_, table) = help.split_once("Exit codes:\n").expect("the help has the exit codes");
     for line in table.lines().filter(|line| !line.trim().is_empty()) {

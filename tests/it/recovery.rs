@@ -13,9 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags};
 use tempfile::TempDir;
 
-use crate::support::unpack_site;
+use crate::support::{PROGRAM, unpack_site};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
 const BOTH: [Kind; 2] = [Kind::Normal, Kind::Catastrophic];
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -5,6 +5,20 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+/// The program under test, for scripts that start it; what starts them sets what [`program`] does.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_ctdl-dump");
+
+/// The program under test. Its state directory is not the user's: what a real one remembers, such as a server that was left closed, is told by every command.
+pub fn program() -> Command {
+    isolated(Command::new(PROGRAM))
+}
+
+/// A command that starts the program under test, which inherits the state directory.
+pub fn isolated(mut command: Command) -> Command {
+    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    command
+}
+
 /// A path inside the project.
 pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -51,6 +51,15 @@ fn a_module_uses_only_the_layers_below_its_own() {
 }
 
 #[test]
+fn tests_start_the_program_with_a_state_directory_that_is_not_the_users() {
+    // In two parts, or this file would be one of them.
+    let named = concat!("CARGO_BIN", "_EXE");
+    let files = walkdir::WalkDir::new(project("tests")).into_iter().map(|entry| entry.unwrap().into_path());
+    let starting = files.filter(|path| path.is_file() && std::fs::read_to_string(path).unwrap().contains(named));
+    assert_eq!(starting.collect::<Vec<_>>(), [project("tests/it/support.rs")]);
+}
+
+#[test]
 fn the_library_never_prints_exits_or_reads_arguments_and_environment() {
     let mut wrong = Vec::new();
     for source in sources("src").iter().filter(|source| !source.is_of_the_binary()) {

@@ -69,7 +69,7 @@ impl Place {
 }
 
 pub fn means(state_dir: &Path) -> Means {
-    Means { state_dir: state_dir.into(), program: env!("CARGO_BIN_EXE_ctdl-dump").into() }
+    Means { state_dir: state_dir.into(), program: crate::support::PROGRAM.into() }
 }
 
 /// A process that ends with the test.

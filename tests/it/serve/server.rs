@@ -10,19 +10,21 @@ use ctdl_dump::wire::{Client, Login};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::support;
+
 /// Longer than anything takes here; a test that waits so long has failed.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program, with a state directory of the test's own.
 pub fn program(state: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
+    let mut command = support::program();
     command.env("CTDL_DUMP_STATE", state);
     command
 }
 
 /// An archive of a fixture.
 pub fn archive(directory: &Path, site: &str) -> PathBuf {
-    let (site, archive) = (crate::support::unpack_site(site), directory.join("site.ctz"));
+    let (site, archive) = (support::unpack_site(site), directory.join("site.ctz"));
     let mut export = program(&directory.join("state"));
     let output = export.arg("export").arg("--site").arg(site.path()).arg("-o").arg(&archive).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -12,15 +12,14 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{listing, unpack_site};
+use crate::support::{listing, program, unpack_site};
 
 fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
     command(arguments).output().unwrap()
 }
 
 fn command(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
-    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    let mut command = program();
     for argument in arguments {
         command.arg(argument);
     }

@@ -4,17 +4,15 @@ mod reading;
 
 use std::fs::{create_dir_all, rename};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use ctdl_dump::site::Arrangement;
 use tempfile::TempDir;
 
-use crate::support::unpack_site;
+use crate::support::{program, unpack_site};
 
 fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
-    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    program().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 fn said(output: &Output) -> String {

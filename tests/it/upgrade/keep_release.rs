@@ -73,11 +73,8 @@ fn an_old_archive_from_standard_input_becomes_the_same_site() {
     done(&["export", "--site", text(old.path()), "-o", text(&archive)]);
     done(&["import", text(&archive), "--site", text(&one)]);
     let input = std::fs::File::open(&archive).unwrap();
-    let imported = std::process::Command::new(env!("CARGO_BIN_EXE_ctdl-dump"))
-        .args(["import", "-", "--site", text(&other)])
-        .stdin(input)
-        .output()
-        .unwrap();
+    let imported =
+        crate::support::program().args(["import", "-", "--site", text(&other)]).stdin(input).output().unwrap();
     assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
     done(&["diff", text(&one), text(&other)]);
 }

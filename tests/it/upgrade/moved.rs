@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::support::{pairs, project, python, unpack_site};
+use crate::support::{pairs, program, project, python, unpack_site};
 
 /// Kind, key, and what `list --json` says of the record.
 pub type Records = BTreeMap<(String, String), Value>;
@@ -40,9 +40,7 @@ pub fn both() -> [(&'static str, &'static Moved); 2] {
 
 /// Runs the program.
 pub fn run(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ctdl-dump"));
-    command.env("CTDL_DUMP_STATE", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
-    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    program().args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 /// What it said.
