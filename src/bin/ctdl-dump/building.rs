@@ -7,6 +7,7 @@ use anyhow::Result;
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
 use ctdl_dump::record::Layout;
+use ctdl_dump::site::arrangement::looks_spread;
 use ctdl_dump::site::install::{self, Ready, Staging, Target, TargetOptions};
 use ctdl_dump::site::{SiteOwner, SiteSink, accounts, freshness, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
@@ -46,6 +47,7 @@ pub struct Built {
 
 /// The place for a site. Says what a person should know of it.
 pub fn open_target(site: &Path, replace: bool, context: &Context) -> Result<Target> {
+    refuse_spread(site)?;
     let options = TargetOptions { replace, tables: &freshness, force_parts: false };
     let target = Target::open(site, &options).map_err(Failure::from)?;
     target.notes().iter().for_each(|note| context.screen.say(note));
@@ -57,8 +59,20 @@ pub fn check_target(site: &Path, replace: bool, context: &Context) -> Result<()>
     for recovered in install::recover(site).map_err(Failure::from)? {
         context.screen.say(&recovered);
     }
+    refuse_spread(site)?;
     let options = TargetOptions { replace, tables: &freshness, force_parts: false };
     Target::open(site, &options).map_err(Failure::from)?;
+    Ok(())
+}
+
+/// Refuses a place whose server has other directories too, and would not find what is written into one.
+fn refuse_spread(site: &Path) -> Result<()> {
+    if let Some(why) = looks_spread(site) {
+        usage!(
+            "{} looks like a part of a site that is spread over several directories ({why}), and a site is written into one: its server would not find all of it; name another directory, and run a server there that has all in one",
+            site.display()
+        );
+    }
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use error::ArrangementError;
-pub use hints::hints;
+pub use hints::{hints, looks_spread};
 
 /// Where Debian's packages have the tables, below the root of a machine's file system.
 pub const DEBIAN_ROOT: &str = "var/lib/citadel";

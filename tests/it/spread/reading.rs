@@ -118,6 +118,14 @@ fn arrangements_that_cant_be_meant_are_refused() {
         (vec!["info", text(&archive), "--arrangement", "debian"], "leave them out"),
         (vec!["export", "--site", text(&elsewhere), "--arrangement", "debian"], "--datadir"),
         (vec!["export", "--site", text(&site), "--spooldir", text(&messages)], "part of the site"),
+        (
+            vec!["serve", "--stdio", "--receive", "--site", text(&site), "--sysconfdir", text(&elsewhere)],
+            "leave them out",
+        ),
+        (
+            vec!["import", text(&archive), "--replace", "--keep-release", "--site", text(&site)],
+            "name another directory",
+        ),
         (vec!["diff", text(&site), text(&site), "--arrangement", "debian"], "export one of them"),
         (vec!["export", "--site", text(&site), "--arrangement", "debian", "-o", text(&inside)], "inside the site"),
     ] {

@@ -77,6 +77,11 @@ fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
 
 fn open(args: &Serve, context: &Context) -> Result<Given> {
     if args.taking.receive {
+        if args.arrangement.is_told() {
+            usage!(
+                "--arrangement and its like say from where a site is read, and with --receive one is written, into one directory (--site); leave them out"
+            );
+        }
         let Taking { site, replace, .. } = &args.taking;
         let scratch = args.scratch.as_deref().map(|named| place::scratch_directory(Some(named), None)).transpose()?;
         return Ok(Given::Nothing(Target::new(site.clone(), *replace, scratch)));
