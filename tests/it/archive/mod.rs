@@ -4,6 +4,7 @@ mod ahead;
 mod damage;
 mod folded;
 mod forge;
+mod golden;
 mod hostile;
 mod numbers;
 mod random;
