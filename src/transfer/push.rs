@@ -35,13 +35,7 @@ pub fn push<C: Connector>(
     loop {
         let furthest_before = push.furthest.clone();
         let failure = match push.attempt(connector, told) {
-            Ok(site_digest) if site_digest == total.digest => {
-                return Ok(Pushed { site_digest, wire_bytes: push.wire_bytes });
-            }
-            Ok(_) => {
-                let problem = "the site that it has put in place is not the one that was sent";
-                return Err(WireError::Disagreement { problem }.into());
-            }
+            Ok(()) => return Ok(Pushed { site_digest: total.digest, wire_bytes: push.wire_bytes }),
             Err(failure) => failure,
         };
         // Where a connection begins says what has arrived over the one before.
@@ -80,7 +74,7 @@ struct Push<'a> {
 
 impl Push<'_> {
     /// Does all over one connection, from where the peer wants it.
-    fn attempt<C: Connector>(&mut self, connector: &mut C, told: Told) -> Result<Digest, Failure> {
+    fn attempt<C: Connector>(&mut self, connector: &mut C, told: Told) -> Result<(), Failure> {
         let mut client = connector.connect()?;
         if !client.greeting().abilities.receive {
             let text = "it gives records and takes none; is it `ctdl-dump serve --receive`?".to_owned();
@@ -88,10 +82,14 @@ impl Push<'_> {
         }
         let result = self.give(&mut client, told);
         self.wire_bytes += client.bytes().1;
-        let site_digest = result?;
+        if result? != self.total.digest {
+            // Whatever is said now the peer would take for a sign that all is well, and forget that there was this push.
+            let problem = "the site that it has put in place is not the one that was sent";
+            return Err(WireError::Disagreement { problem }.into());
+        }
         // The peer has to know that it was heard, and does when it answers; how it takes the goodbye otherwise doesn't matter.
         let _ = client.quit();
-        Ok(site_digest)
+        Ok(())
     }
 
     fn give<R: std::io::Read, W: std::io::Write>(

@@ -249,6 +249,18 @@ fn a_server_that_can_take_no_more_says_why_in_the_middle_of_a_push() {
     assert!(placed(&shelf) == records());
 }
 
+#[test]
+fn a_server_that_has_put_something_else_in_place_is_told_nothing_more() {
+    let shelf = SharedShelf::default();
+    shelf.lock().unwrap().is_mistaken = true;
+    // After the first push the server only says what is in place. As long as it knows that, nobody has told it that all is well.
+    for _ in 0..2 {
+        let error = Line::new(&shelf, 1, |_, stream| super::plain(stream)).push(&few_as_view()).unwrap_err();
+        assert!(error.to_string().contains("not the one that was sent"), "{error}");
+        assert!(shelf.lock().unwrap().untold.is_some());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -34,6 +34,8 @@ pub struct Shelf {
     untold: Option<(SnapshotId, Digest)>,
     /// Fails with these words when so many records have come.
     pub is_full_after: Option<(u64, &'static str)>,
+    /// What it says that it has put in place is another site.
+    pub is_mistaken: bool,
 }
 
 pub type SharedShelf = Arc<Mutex<Shelf>>;
@@ -104,7 +106,7 @@ impl Served for Taker {
             return Err(failure.into());
         }
         pulse("putting it in place")?;
-        let digest = verify(came.as_slice(), 0).unwrap().site_digest;
+        let digest = if shelf.is_mistaken { [6; 32] } else { verify(came.as_slice(), 0).unwrap().site_digest };
         shelf.placed.push(came);
         (shelf.begun, shelf.untold, self.is_untold) = (None, Some((id, digest)), true);
         Ok(digest)
