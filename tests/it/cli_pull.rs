@@ -243,6 +243,22 @@ fn a_difference_that_was_cut_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_peer_that_was_started_may_clean_up_before_the_pull_ends() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (archive, script) = (work.path().join("a.ctz"), work.path().join("script"));
+    export(site.path(), &archive);
+    let text = format!(
+        "'{PROGRAM}' serve --stdio '{}'\nsleep 0.5\necho >'{}/cleaned up'\n",
+        archive.display(),
+        work.path().display()
+    );
+    std::fs::write(&script, text).unwrap();
+    let peer = format!("cmd:sh '{}'", script.display());
+    assert_code(&run(&[&"pull", &peer, &"-o", &work.path().join("b.ctz")]), 0);
+    assert!(work.path().join("cleaned up").exists());
+}
+
+#[test]
 fn what_is_no_peer_or_no_server_is_said_with_the_right_exit_code() {
     let work = tempfile::tempdir().unwrap();
     let output = work.path().join("a.ctz");

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Errand, Peer};
 use crate::paced::{Pace, Paced};
 use crate::screen::Screen;
@@ -19,6 +21,10 @@ const MOST_LINE_BYTES: u64 = 1024;
 const NOT_FOUND: i32 = 127;
 /// How long a program may take to end after its output has ended.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take to end once it is told nothing more and nobody listens to it: it may have to remove what it has made.
+const LEAVES_WITHIN: Duration = Duration::from_secs(2);
+/// How often it is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The command that reaches a peer, and its name for messages.
 pub fn command_for(peer: &Peer, remote_program: &str, errand: Errand) -> Option<(Command, &'static str)> {
@@ -100,14 +106,7 @@ struct Running {
 impl Running {
     /// How it has ended, in words, if it did not end well.
     fn failure(&mut self) -> Option<String> {
-        let deadline = Instant::now() + ENDS_WITHIN;
-        while self.status.is_none() && Instant::now() < deadline {
-            self.status = self.child.try_wait().ok()?;
-            if self.status.is_none() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        let status = self.status.filter(|status| !status.success())?;
+        let status = self.ends_within(ENDS_WITHIN).filter(|status| !status.success())?;
         self.finish_listening();
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<&str> = last.iter().map(String::as_str).collect();
@@ -121,6 +120,18 @@ impl Running {
         Some(format!("{} ended ({status}): {said}{advice}", self.name))
     }
 
+    /// How it has ended, if it does so within this time.
+    fn ends_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.status = self.status.or_else(|| self.child.try_wait().ok().flatten());
+            if self.status.is_some() || Instant::now() >= deadline {
+                return self.status;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     fn finish_listening(&mut self) {
         if let Some(listener) = self.listener.take_if(|listener| listener.is_finished() || self.status.is_some()) {
             let _ = listener.join();
@@ -130,8 +141,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.status.is_none() && !matches!(self.child.try_wait(), Ok(Some(_))) {
-            // It has been told that nobody listens any more; whoever hangs all the same is ended.
+        // It has been told that nobody listens any more. A server ends by that, or at the latest by a signal; whoever hangs all the same is ended.
+        if self.ends_within(LEAVES_WITHIN).is_some() {
+            return;
+        }
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        if self.ends_within(ENDS_WITHIN).is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -55,7 +55,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         None => None,
     };
     let (mut bytes_came, mut snapshots) = (0, 0);
-    let done = loop {
+    let (done, mut steady) = loop {
         let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
         let name = connector.peer().to_string();
         let mut steady = Steady::new(connector, wanted);
@@ -63,10 +63,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         let result = transfer(&mut steady, &mut spool, &held, args, context);
         bytes_came += steady.bytes().0;
         let error = match result {
-            Ok(done) => {
-                steady.leave();
-                break done;
-            }
+            Ok(done) => break (done, steady),
             Err(error) => error,
         };
         snapshots += 1;
@@ -88,6 +85,8 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         begun_before = complete(&spool, output, args, context)?;
     };
     spool.complete()?;
+    // A peer that we have started may take a moment to go.
+    steady.leave();
     let Done { summary, archive_bytes, taken } = done;
     Ok(Pulled { summary, archive_bytes, taken, wire_bytes: bytes_came, all: begun.elapsed() })
 }

@@ -158,16 +158,18 @@ impl Lease<'_> {
                 return Ended::Again(error);
             }
         };
-        client.leave();
         let summary = match ready.put_in_place(self.context) {
             Ok(summary) => summary,
             Err(error) if is_in_place(&error) => return Ended::Failed(error.context(words)),
             Err(error) => return Ended::Failed(error.context(self.note.text_closed(peer))),
         };
+        let outage = begun.elapsed();
         if let Err(error) = self.note.remove() {
             screen.warning(&crate::error::text(&error));
         }
-        Ended::Moved { summary, outage: begun.elapsed(), words }
+        // A peer that we have started may take a moment to go.
+        client.leave();
+        Ended::Moved { summary, outage, words }
     }
 
     /// The old server is as it was before, and there is nothing to be noted if that was open.
