@@ -64,16 +64,25 @@ impl Interrupt {
 
     /// The same, or fails with [`io::ErrorKind::TimedOut`] after so long.
     pub fn wait_for_within(&self, file: &impl AsFd, wanted: PollFlags, limit: Option<Duration>) -> io::Result<()> {
+        self.wait(file, wanted, limit, true)
+    }
+
+    /// The same, whatever signal comes: for last words.
+    pub fn wait_unheeding(&self, file: &impl AsFd, wanted: PollFlags, limit: Duration) -> io::Result<()> {
+        self.wait(file, wanted, Some(limit), false)
+    }
+
+    fn wait(&self, file: &impl AsFd, wanted: PollFlags, limit: Option<Duration>, heeds: bool) -> io::Result<()> {
         let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
-            if self.is_set() {
+            if heeds && self.is_set() {
                 return Err(io::Error::other(InterruptedBySignal));
             }
             let left = deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
             let mut files = [PollFd::new(file, wanted), PollFd::new(&self.wake, PollFlags::IN)];
             // What wakes can be read for ever, and would keep the wait from being one.
-            let count = if self.is_deferred.load(Ordering::Relaxed) { 1 } else { 2 };
-            match poll(&mut files[..count], left.as_ref()) {
+            let is_woken = heeds && !self.is_deferred.load(Ordering::Relaxed);
+            match poll(&mut files[..1 + usize::from(is_woken)], left.as_ref()) {
                 Ok(_) if !files[0].revents().is_empty() => return Ok(()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

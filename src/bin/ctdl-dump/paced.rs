@@ -13,6 +13,8 @@ use crate::interrupt::Interrupt;
 const PIPE_BYTES: usize = 4096;
 /// How long nothing may move in the middle of something.
 pub const MOST_SILENCE: Duration = Duration::from_secs(120);
+/// How long a server may still say something when it was told to end.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long both halves of a connection wait.
 pub struct Pace {
@@ -21,12 +23,16 @@ pub struct Pace {
     first: Duration,
     /// How long to wait for an answer, which is whatever is read after something was written.
     answer: Duration,
+    /// Whether what is said goes out after a signal, too, for a moment.
+    has_last_words: bool,
     state: Mutex<State>,
 }
 
 struct State {
     /// When it is over, whatever moves.
     deadline: Option<Instant>,
+    /// When nothing more can be said, once a signal has come.
+    last_words: Option<Instant>,
     has_read: bool,
     has_written: bool,
     moved: Instant,
@@ -35,8 +41,18 @@ struct State {
 impl Pace {
     /// Waits so long for the first byte, and so long for each answer.
     pub fn new(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration) -> Arc<Self> {
-        let state = State { deadline: None, has_read: false, has_written: false, moved: Instant::now() };
-        Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, state: Mutex::new(state) })
+        Self::with(interrupt, first, answer, false)
+    }
+
+    /// The pace of a server, which waits so long for each command. When a signal comes it can be told nothing more, but can say that it goes down.
+    pub fn of_server(interrupt: &Arc<Interrupt>, first: Duration, command: Duration) -> Arc<Self> {
+        Self::with(interrupt, first, command, true)
+    }
+
+    fn with(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration, has_last_words: bool) -> Arc<Self> {
+        let state =
+            State { deadline: None, last_words: None, has_read: false, has_written: false, moved: Instant::now() };
+        Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, has_last_words, state: Mutex::new(state) })
     }
 
     /// From now on all must be over at that moment, or nothing is.
@@ -60,7 +76,12 @@ impl Pace {
             let left = state.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             left.map_or(limit, |left| left.min(limit))
         };
-        self.interrupt.wait_for_within(file, wanted, Some(limit))
+        let waited = self.interrupt.wait_for_within(file, wanted, Some(limit));
+        if waited.is_err() && self.has_last_words && wanted == PollFlags::OUT && self.interrupt.is_set() {
+            let until = *self.state().last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS_WITHIN);
+            return self.interrupt.wait_unheeding(file, wanted, until.saturating_duration_since(Instant::now()));
+        }
+        waited
     }
 
     fn moves(&self, is_read: bool) {

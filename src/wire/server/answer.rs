@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use super::{Session, Then, with_pulse};
+use super::{Session, Then, going_down, with_pulse};
 use crate::codec::manifest::GroupCutter;
 use crate::codec::{Digest, site_info};
 use crate::endpoint::{Class, Failure};
@@ -73,7 +73,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
                 Then::GoOn
             }
             Err(Broken::Interrupted) => {
-                self.refuse(&command, &Refusal::new(Code::GOING_DOWN, "this server is going down; try again later"))?;
+                self.refuse(&command, &going_down())?;
                 Then::Close
             }
             Err(Broken::Wire(error)) => return Err(error),

@@ -15,6 +15,7 @@ use super::served::{Refusal, Served, View};
 use super::words::Abilities;
 use super::{MAX_PIECE_BYTES, VERSION};
 use crate::endpoint::Failure;
+use crate::monitor::Monitor;
 
 /// So many wrong tokens end a conversation.
 const MOST_TOKENS: u32 = 3;
@@ -38,6 +39,8 @@ pub struct Server {
 pub enum Event<'a> {
     /// The client gave the right token.
     LoggedIn,
+    /// The client gave a command for the first time, where no token is wanted.
+    Begun,
     /// The client gave a wrong token.
     WrongToken,
     /// A command was answered.
@@ -64,6 +67,7 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::LoggedIn => f.write_str("logged in"),
+            Event::Begun => f.write_str("speaks the protocol"),
             Event::WrongToken => f.write_str("gave a wrong token"),
             Event::Answered { command, code, bytes_sent } => {
                 write!(f, "{command}: {code}, {bytes_sent} bytes sent so far")
@@ -84,13 +88,15 @@ enum Then {
 }
 
 impl Server {
-    /// Holds one conversation to its end. An error is what ended it early; the client was told, where it could be.
+    /// Holds one conversation to its end. An error is what ended it early; the client was told, where it could be. When the monitor is interrupted the
+    /// client is told that the server goes down, and that is the end.
     pub fn serve<R: Read, W: Write>(
         &self,
         served: &mut dyn Served,
         input: R,
         output: W,
         journal: Journal,
+        monitor: &dyn Monitor,
     ) -> Result<(), WireError> {
         let mut session = Session {
             server: self,
@@ -98,16 +104,29 @@ impl Server {
             input: Input::new(input),
             output: Output::new(output),
             journal,
+            monitor,
             view: None,
             is_logged_in: self.token.is_none(),
             is_identified: false,
+            has_begun: self.token.is_some(),
             wrong_tokens: 0,
             misuses: 0,
         };
         session.greet()?;
-        while session.command()? == Then::GoOn {}
-        Ok(())
+        loop {
+            match session.command() {
+                Ok(Then::Close) => return Ok(()),
+                Ok(Then::GoOn) if !monitor.is_interrupted() => {}
+                Ok(Then::GoOn) => return session.go_down(),
+                Err(error) => return Err(error),
+            }
+        }
     }
+}
+
+/// What a client is told at the end of the program.
+fn going_down() -> Refusal {
+    Refusal::new(Code::GOING_DOWN, "this server is going down; try again later")
 }
 
 struct Session<'s, R: Read, W: Write> {
@@ -116,9 +135,11 @@ struct Session<'s, R: Read, W: Write> {
     input: Input<R>,
     output: Output<W>,
     journal: Journal<'s>,
+    monitor: &'s dyn Monitor,
     view: Option<Arc<dyn View>>,
     is_logged_in: bool,
     is_identified: bool,
+    has_begun: bool,
     wrong_tokens: u32,
     misuses: u32,
 }
@@ -138,6 +159,11 @@ impl<R: Read, W: Write> Session<'_, R, W> {
     fn command(&mut self) -> Result<Then, WireError> {
         let line = match self.input.line() {
             Err(WireError::Closed) => return Ok(Then::Close),
+            // Nothing is read any more, but the client may still listen.
+            Err(error) if error.is_of_the_connection() && self.monitor.is_interrupted() => {
+                self.go_down()?;
+                return Ok(Then::Close);
+            }
             Err(error @ WireError::Line { problem }) => {
                 self.refuse("a line", &Refusal::new(Code::ILLEGAL, format!("your line {problem}")))?;
                 return Err(error);
@@ -146,7 +172,12 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         };
         self.served.alive();
         match Command::parse(&line) {
-            Ok(command) => self.carry_out(command),
+            Ok(command) => {
+                if !std::mem::replace(&mut self.has_begun, true) {
+                    (self.journal)(&Event::Begun);
+                }
+                self.carry_out(command)
+            }
             Err(misuse) => self.misuse(misuse),
         }
     }
@@ -267,6 +298,11 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         let Refusal { code, text } = refusal;
         (self.journal)(&Event::Refused { command, code: *code, text });
         self.reply(*code, text.as_str())
+    }
+
+    /// Tells the client, who may not have asked anything.
+    fn go_down(&mut self) -> Result<(), WireError> {
+        self.refuse("whatever comes next", &going_down())
     }
 
     fn answered(&mut self, command: &str, code: Code) {

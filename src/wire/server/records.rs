@@ -6,6 +6,7 @@ use super::answer::{Broken, totals_of};
 use super::{Event, Session, Then, with_pulse};
 use crate::codec::{Digest, SEGMENT_BYTES, site_info};
 use crate::endpoint::{Failure, Source};
+use crate::monitor::Monitor;
 use crate::record::{Key, Kind};
 use crate::wire::command::{Resume, Scope};
 use crate::wire::error::WireError;
@@ -43,7 +44,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
             None => Sender::new(&mut self.output, scope),
             Some(totals) => Sender::of_part(&mut self.output, totals),
         };
-        send(&mut *source, &mut sender, after)?;
+        send(&mut *source, &mut sender, after, self.monitor)?;
         sender.end_with(view.state_after())?;
         Ok(Code::FRAMES)
     }
@@ -55,7 +56,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         let mut source = view.chosen(kind, keys, offset)?;
         self.begin(view)?;
         let mut sender = Sender::new(&mut self.output, scope);
-        send(&mut *source, &mut sender, first)?;
+        send(&mut *source, &mut sender, first, self.monitor)?;
         sender.end()?;
         Ok(Code::FRAMES)
     }
@@ -94,7 +95,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         self.output.flush()?;
         let mut frames = Frames::new(&mut self.input, receiver, site);
         let taken = with_pulse(&mut self.output, |pulse| self.served.take(&mut frames, pulse));
-        if let (true, Err(refusal)) = (frames.is_cut(), &taken) {
+        if let (true, Err(refusal)) = (frames.is_cut() && !self.monitor.is_interrupted(), &taken) {
             // Nobody is left to be told.
             let Refusal { code, text } = refusal;
             (self.journal)(&Event::Refused { command, code: *code, text });
@@ -123,15 +124,19 @@ fn send<W: Write>(
     source: &mut dyn Source,
     sender: &mut Sender<W>,
     mut partly: Option<((Kind, Key), u64)>,
+    monitor: &dyn Monitor,
 ) -> Result<(), Broken> {
+    let check = || if monitor.is_interrupted() { Err(Broken::Interrupted) } else { Ok(()) };
     let mut segment = Vec::with_capacity(SEGMENT_BYTES);
     while let Some(header) = source.next()? {
+        check()?;
         let offset = match partly.take() {
             Some(((kind, key), offset)) if (kind, &key) == (header.kind, &header.key) => offset,
             _ => 0,
         };
         sender.begin_record(&header, offset)?;
         while source.segment(&mut segment)? {
+            check()?;
             sender.send_segment(&segment)?;
         }
         sender.complete_record(&source.digest())?;

@@ -1,5 +1,6 @@
 //! `serve` as a process, and peers that come to it.
 
+mod crowd;
 mod local;
 mod remote;
 pub mod server;

@@ -41,8 +41,14 @@ pub struct Serving {
 impl Serving {
     /// Starts `serve` with these arguments.
     pub fn start(work: TempDir, arguments: &[&str]) -> Self {
+        Self::start_with(work, arguments, |_| ())
+    }
+
+    /// The same, after a change of the command.
+    pub fn start_with(work: TempDir, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = program(&work.path().join("state"));
         command.arg("serve").args(arguments);
+        change(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));

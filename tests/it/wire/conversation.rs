@@ -100,7 +100,7 @@ fn the_server_says_what_is_written() {
             level: Some(3),
         };
         let mut said = Vec::new();
-        let ended = server.serve(&mut Scripted::new(script), script.client.as_slice(), &mut said, &mut |_| ());
+        let ended = server.serve(&mut Scripted::new(script), script.client.as_slice(), &mut said, &mut |_| (), &Silent);
         ended.unwrap_or_else(|error| panic!("{}: {error}", script.name));
         compare(&script.name, &said, &script.server);
     }

@@ -33,7 +33,7 @@ fn getall() -> Script {
 fn answers(said: &[u8]) -> (Vec<u8>, Result<(), WireError>) {
     let view = view(&write(&[Record::config("a", b"1"), Record::message(1, vec![1; 70_000])], Options::default()).0);
     let mut output = Vec::new();
-    let ended = server().serve(&mut ServedArchive::new(view), said, &mut output, &mut |_| ());
+    let ended = server().serve(&mut ServedArchive::new(view), said, &mut output, &mut |_| (), &Silent);
     (output, ended)
 }
 
@@ -110,7 +110,7 @@ fn clients_that_break_the_rules_are_told_and_left() {
         let archive = std::fs::read(crate::support::project("fixtures/wire").join(script.says("serve").unwrap()));
         let mut said = Vec::new();
         let mut served = ServedArchive::new(view(&archive.unwrap()));
-        let ended = server.serve(&mut served, script.client.as_slice(), &mut said, &mut |_| ());
+        let ended = server.serve(&mut served, script.client.as_slice(), &mut said, &mut |_| (), &Silent);
         assert_eq!(ended.is_err(), script.says("breaks").is_some(), "{}: {ended:?}", script.name);
         assert_eq!(said.escape_ascii().to_string(), script.server.escape_ascii().to_string(), "{}", script.name);
     }
@@ -120,7 +120,8 @@ fn clients_that_break_the_rules_are_told_and_left() {
 fn a_client_that_never_ends_its_line_is_left_after_a_kilobyte() {
     let mut output = Vec::new();
     let view = view(&write(&[Record::config("a", b"1")], Options::default()).0);
-    let error = server().serve(&mut ServedArchive::new(view), io::repeat(b'a'), &mut output, &mut |_| ()).unwrap_err();
+    let error =
+        server().serve(&mut ServedArchive::new(view), io::repeat(b'a'), &mut output, &mut |_| (), &Silent).unwrap_err();
     assert!(matches!(error, WireError::Line { .. }), "{error}");
 }
 

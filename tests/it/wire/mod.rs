@@ -68,7 +68,7 @@ pub fn connect(view: &Arc<ArchiveView>, server: &Server) -> UnixStream {
     std::thread::spawn(move || {
         let output = theirs.try_clone().unwrap();
         // A client that goes away in the middle is what some tests are about.
-        let _ = server.serve(&mut ServedArchive::new(view), theirs, output, &mut |_| ());
+        let _ = server.serve(&mut ServedArchive::new(view), theirs, output, &mut |_| (), &Silent);
     });
     ours
 }

@@ -117,7 +117,7 @@ impl Connector for Slow<'_> {
         std::thread::spawn(move || {
             let (input, output) = (ServerHalf(Arc::clone(&link)), ServerHalf(Arc::clone(&link)));
             // How it ended shows in what the client got.
-            let _ = server.serve(&mut ServedArchive::new(view), input, output, &mut |_| ());
+            let _ = server.serve(&mut ServedArchive::new(view), input, output, &mut |_| (), &Silent);
             link.state.lock().unwrap().has_ended = true;
             link.changed.notify_all();
         });

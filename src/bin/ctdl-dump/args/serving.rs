@@ -108,6 +108,6 @@ pub struct Reception {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "certificate", help_heading = "With --listen")]
     pub key: Option<PathBuf>,
     /// The most peers at once
-    #[arg(long, value_name = "N", default_value_t = 8, requires = "listen", help_heading = "With --listen")]
+    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with_all = ["stdio", "make_token"], help_heading = "With --listen or --socket")]
     pub peers: usize,
 }

@@ -169,7 +169,7 @@ fn told(said: &[u8]) -> (SharedShelf, String) {
     let shelf = SharedShelf::default();
     let mut answers = Vec::new();
     // How it ends is in its answers.
-    let _ = server().serve(&mut Taker::new(&shelf), said, &mut answers, &mut |_| ());
+    let _ = server().serve(&mut Taker::new(&shelf), said, &mut answers, &mut |_| (), &Silent);
     (shelf, String::from_utf8(answers).unwrap())
 }
 

@@ -208,7 +208,7 @@ impl<W: Weaver> Connector for Line<W> {
         self.talking = Some(std::thread::spawn(move || {
             let output = theirs.try_clone().unwrap();
             // How it ends is seen on the shelf.
-            let _ = server().serve(&mut taker, theirs, output, &mut |_| ());
+            let _ = server().serve(&mut taker, theirs, output, &mut |_| (), &Silent);
         }));
         let (input, output) = self.weaver.halves(self.connections, ours);
         Client::connect(input, output, &self.login)

@@ -80,15 +80,8 @@ impl Hall {
 pub struct Visit<'v> {
     /// How it is called in the log.
     pub name: &'v str,
-    /// Called when it has given a token, with whether that was the right one.
-    pub on_login: Box<dyn FnMut(bool) + 'v>,
-}
-
-impl<'v> Visit<'v> {
-    /// A peer that needs no token.
-    pub fn of(name: &'v str) -> Self {
-        Visit { name, on_login: Box::new(|_| ()) }
-    }
+    /// Called when it has given a token, with whether that was the right one; where none is wanted, when it has given a command, which is as good.
+    pub on_entry: Box<dyn FnMut(bool) + 'v>,
 }
 
 /// Talks to one peer until it has gone.
@@ -99,17 +92,19 @@ pub fn talk(
     input: impl Read,
     output: impl Write,
 ) -> Result<(), WireError> {
-    let Visit { name: peer, on_login } = visit;
+    let Visit { name: peer, on_entry } = visit;
     let mut served = hall.served(peer, pace);
     hall.log(peer, "connected");
-    let ended = hall.server.serve(&mut *served, input, output, &mut |event| {
+    let mut journal = |event: &Event| {
         match event {
-            Event::LoggedIn => on_login(true),
-            Event::WrongToken => on_login(false),
+            Event::Begun => return on_entry(true),
+            Event::LoggedIn => on_entry(true),
+            Event::WrongToken => on_entry(false),
             _ => {}
         }
         hall.log(peer, event);
-    });
+    };
+    let ended = hall.server.serve(&mut *served, input, output, &mut journal, &hall.context.screen);
     // What the peer held is given back before it is said to be gone.
     drop(served);
     match &ended {

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod conversation;
+mod doors;
 mod listen;
 mod receipt;
 mod reception;
@@ -52,7 +53,7 @@ pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
             }
         });
         let served = match (&args.at.socket, &args.at.listen) {
-            (Some(path), _) => socket::serve(path, &hall, context),
+            (Some(path), _) => socket::serve(path, args.reception.peers, &hall, context),
             (_, Some(address)) => listen::serve(address, &args.reception, &hall, context),
             _ => serve_one(&hall, context),
         };
@@ -66,11 +67,12 @@ pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
 
 /// Answers the peer at standard input and output.
 fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
-    let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
+    let pace = Pace::of_server(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
     // Without the buffers of the standard library, which would hide from the wait what is there already.
     let input = File::from(std::io::stdin().as_fd().try_clone_to_owned().context("standard input")?);
     let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("standard output")?);
-    let ended = talk(hall, &mut Visit::of("peer"), &pace, Paced::new(input, &pace), Paced::new(output, &pace));
+    let mut visit = Visit { name: "peer", on_entry: Box::new(|_| ()) };
+    let ended = talk(hall, &mut visit, &pace, Paced::new(input, &pace), Paced::new(output, &pace));
     ended.map_err(Failure::from).context("the peer")?;
     Ok(context.check_interrupt()?)
 }

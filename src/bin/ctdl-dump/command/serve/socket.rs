@@ -1,38 +1,83 @@
 //! A Unix socket that peers connect to.
 
-use std::io::{ErrorKind, Result as IoResult};
+use std::io::{ErrorKind, Result as IoResult, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use rustix::event::PollFlags;
 use rustix::fs::Mode;
 
 use super::COMMAND_WITHIN;
 use super::conversation::{Hall, Visit, talk};
+use super::doors::{Door, Doors, Entry};
 use crate::command::Context;
 use crate::paced::{Pace, Paced};
 
-/// Answers whoever connects to a socket of this name, until a signal comes.
-pub fn serve(path: &Path, hall: &Hall, context: &Context) -> Result<()> {
+/// Answers whoever connects to a socket of this name, so many at once, until a signal comes.
+pub fn serve(path: &Path, most: usize, hall: &Hall, context: &Context) -> Result<()> {
     let socket = Socket::make(path)?;
     context.screen.say(format_args!("listening at unix:{}", path.display()));
-    std::thread::scope(|scope| {
-        let mut number = 0_u64;
-        while context.interrupt.wait_for(&socket.listener, PollFlags::IN).is_ok() {
-            let Ok((stream, _)) = socket.listener.accept() else { continue };
-            number += 1;
-            let peer = format!("peer {number}");
-            scope.spawn(move || {
-                let pace = Pace::new(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
-                let Ok(second) = stream.try_clone() else { return };
-                // How it ended was logged.
-                let _ = talk(hall, &mut Visit::of(&peer), &pace, Paced::new(stream, &pace), Paced::new(second, &pace));
-            });
-        }
-    });
+    let doors = Doors::new(most);
+    let latch = Latch { socket, seen: AtomicU64::new(0), doors: &doors, hall, context };
+    doors.stand_open(&latch, context);
     Ok(())
+}
+
+/// A door for programs of this machine.
+struct Latch<'s> {
+    socket: Socket,
+    /// How many have come so far.
+    seen: AtomicU64,
+    doors: &'s Doors,
+    hall: &'s Hall,
+    context: &'s Context,
+}
+
+impl AsFd for Latch<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.listener.as_fd()
+    }
+}
+
+impl Door for Latch<'_> {
+    type Peer = (UnixStream, String);
+
+    fn accept(&self) -> IoResult<Self::Peer> {
+        let (stream, _) = self.socket.listener.accept()?;
+        let number = 1 + self.seen.fetch_add(1, Ordering::Relaxed);
+        Ok((stream, format!("peer {number}")))
+    }
+
+    fn receive(&self, (stream, name): Self::Peer, mut entry: Entry) {
+        if let Some(why) = self.doors.refusal() {
+            self.turn_away((stream, name), &why);
+            return;
+        }
+        let pace = Pace::of_server(&self.context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
+        let Ok(second) = stream.try_clone() else {
+            self.turn_away((stream, name), "there are too many open files; try again later");
+            return;
+        };
+        let mut visit = Visit {
+            name: &name,
+            on_entry: Box::new(|_| {
+                // Where the last place was taken while this peer waited, it is cut off, and told why when it comes again.
+                pace.set_deadline((!entry.let_in()).then(Instant::now));
+            }),
+        };
+        // How it ended was logged.
+        let _ = talk(self.hall, &mut visit, &pace, Paced::new(stream, &pace), Paced::new(second, &pace));
+    }
+
+    fn turn_away(&self, (mut stream, name): Self::Peer, why: &str) {
+        self.context.screen.log(&name, why);
+        // So much goes into a new socket at once; he may have gone.
+        let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(format!("551 {why}\n").as_bytes()));
+    }
 }
 
 /// A socket that only its owner may open; removed when it is dropped.
