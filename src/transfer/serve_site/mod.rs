@@ -18,7 +18,7 @@ use self::kept::KeptViews;
 use self::lease::{LeaseSlot, refusal};
 use self::view::SiteView;
 pub(super) use self::work::PULSE_EVERY;
-use self::work::with_pulse;
+use self::work::{pulse_under_lease, with_pulse};
 use super::snapshot::{self, Request, Taken, Way};
 use crate::endpoint::Failure;
 use crate::live::Original;
@@ -101,7 +101,7 @@ impl SharedSite {
                 Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
             }
-            if told.elapsed() >= work::PULSE_EVERY {
+            if told.elapsed() >= PULSE_EVERY {
                 told = Instant::now();
                 pulse("waiting for a snapshot of another peer")?;
             }
@@ -109,18 +109,18 @@ impl SharedSite {
         if let Some(shared) = shared() {
             return Ok(shared);
         }
-        with_pulse(&*self.monitor, pulse, work)
+        with_pulse(&*self.monitor, PULSE_EVERY, pulse, work)
     }
 
     /// Keeps a snapshot for peers that come again.
-    fn keep(&self, taken: Taken, (begun, clock): (Instant, SystemTime)) -> Arc<SiteView> {
+    fn keep(&self, taken: Taken, (begun, clock): (Instant, SystemTime), pulse_every: Duration) -> Arc<SiteView> {
         let scratch = self.place.scratch.clone();
         let options = CatalogueOptions {
             read: ReadOptions { scratch, logs: Vec::new(), without_fulltext: false },
             digests: Some(self.place.state_directory.join(DIGESTS)),
             begun: clock,
         };
-        let view = Arc::new(SiteView::new(taken, options, Arc::clone(&self.monitor)));
+        let view = Arc::new(SiteView::new(taken, options, Arc::clone(&self.monitor), pulse_every));
         self.views.lock().unwrap_or_else(PoisonError::into_inner).add(&view, begun);
         view
     }
@@ -157,7 +157,8 @@ impl Served for ServedSite {
             || views().begun_after(asked),
             |monitor| {
                 let begun = (Instant::now(), SystemTime::now());
-                Ok(self.shared.keep(snapshot::take(&self.shared.request(Way::Untouched), monitor)?, begun))
+                let taken = snapshot::take(&self.shared.request(Way::Untouched), monitor)?;
+                Ok(self.shared.keep(taken, begun, PULSE_EVERY))
             },
         );
         Ok(taken.map_err(refusal)?)
@@ -165,6 +166,7 @@ impl Served for ServedSite {
 
     fn single_user(&mut self, wait: u32, expire: u32, pulse: Pulse) -> Result<Arc<dyn View>, Refusal> {
         self.lease.refuse_second()?;
+        let expire = Duration::from_secs(u64::from(expire));
         let way = Way::SingleUser { wait: Duration::from_secs(u64::from(wait)) };
         let held = self.shared.alone(
             pulse,
@@ -172,11 +174,11 @@ impl Served for ServedSite {
             |monitor| {
                 let begun = (Instant::now(), SystemTime::now());
                 let held = snapshot::take_and_hold(&self.shared.request(way), monitor)?;
-                Ok((self.shared.keep(held.taken, begun), held.lease))
+                Ok((self.shared.keep(held.taken, begun, pulse_under_lease(expire)), held.lease))
             },
         );
         let (view, lease) = held.map_err(refusal)?;
-        self.lease.begin(lease, Arc::clone(&view), Duration::from_secs(u64::from(expire)));
+        self.lease.begin(lease, Arc::clone(&view), expire);
         Ok(view)
     }
 

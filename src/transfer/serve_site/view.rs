@@ -4,11 +4,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::LOOK_EVERY;
 use super::lease::refusal;
-use super::work::{PULSE_EVERY, with_pulse};
+use super::work::with_pulse;
 use crate::codec::Digest;
 use crate::codec::manifest::Identity;
 use crate::endpoint::{Class, Failure, Source};
@@ -25,6 +25,8 @@ pub(super) struct SiteView {
     taken: Taken,
     options: CatalogueOptions,
     monitor: Arc<dyn Monitor>,
+    /// How often a peer that waits hears that the work goes on.
+    pulse_every: Duration,
     making: Mutex<()>,
     made: OnceLock<Made>,
     is_spoilt: AtomicBool,
@@ -37,12 +39,13 @@ struct Made {
 
 impl SiteView {
     /// A snapshot that was just taken.
-    pub fn new(taken: Taken, options: CatalogueOptions, monitor: Arc<dyn Monitor>) -> Self {
+    pub fn new(taken: Taken, options: CatalogueOptions, monitor: Arc<dyn Monitor>, pulse_every: Duration) -> Self {
         SiteView {
             id: drawn_by_lot(),
             taken,
             options,
             monitor,
+            pulse_every,
             making: Mutex::new(()),
             made: OnceLock::new(),
             is_spoilt: AtomicBool::new(false),
@@ -125,18 +128,20 @@ impl View for SiteView {
                 Err(TryLockError::Poisoned(poisoned)) => break PoisonError::into_inner(poisoned),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
             }
-            if told.elapsed() >= PULSE_EVERY {
+            if told.elapsed() >= self.pulse_every {
                 told = Instant::now();
                 pulse("waiting until the snapshot was looked through for another peer")?;
             }
         };
-        with_pulse(&*self.monitor, pulse, |monitor| self.make(monitor).map(|_| ())).map_err(|failure| {
-            match failure.class {
-                // It was started meanwhile: the peer comes again, and gets another snapshot.
-                Class::InUse => failure.into(),
-                _ => refusal(failure),
-            }
-        })
+        with_pulse(&*self.monitor, self.pulse_every, pulse, |monitor| self.make(monitor).map(|_| ())).map_err(
+            |failure| {
+                match failure.class {
+                    // It was started meanwhile: the peer comes again, and gets another snapshot.
+                    Class::InUse => failure.into(),
+                    _ => refusal(failure),
+                }
+            },
+        )
     }
 
     fn id(&self) -> SnapshotId {

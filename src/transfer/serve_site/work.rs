@@ -12,9 +12,15 @@ use crate::wire::Pulse;
 /// How often a peer hears that the work goes on.
 pub(in crate::transfer) const PULSE_EVERY: Duration = Duration::from_secs(10);
 
-/// Works in a thread of its own, while the peer is told what is done. The work is interrupted when the peer has gone.
+/// How often a peer hears of it that has a lease with this `expire`: what is said to it keeps the lease from expiring.
+pub(super) fn pulse_under_lease(expire: Duration) -> Duration {
+    (expire / 4).clamp(Duration::from_millis(100), PULSE_EVERY)
+}
+
+/// Works in a thread of its own, while the peer is told `every` now and then what is done. The work is interrupted when the peer has gone.
 pub(super) fn with_pulse<T: Send>(
     monitor: &dyn Monitor,
+    every: Duration,
     pulse: Pulse,
     work: impl FnOnce(&dyn Monitor) -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
@@ -25,7 +31,7 @@ pub(super) fn with_pulse<T: Send>(
         // Whoever receives it waits below until it is there.
         scope.spawn(move || send.send(work(watched)));
         loop {
-            match receive.recv_timeout(PULSE_EVERY) {
+            match receive.recv_timeout(every) {
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => {
                     let task = watched.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -68,5 +74,30 @@ impl Monitor for Watched<'_> {
 
     fn is_interrupted(&self) -> bool {
         self.is_over.load(Ordering::Relaxed) || self.monitor.is_interrupted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::Silent;
+
+    #[test]
+    fn work_for_a_peer_with_a_short_lease_is_told_of_often_enough() {
+        for expire in [1, 2, 5, 9, 30, 120, 86_400].map(Duration::from_secs) {
+            assert!(pulse_under_lease(expire) <= expire / 4 && pulse_under_lease(expire) <= PULSE_EVERY, "{expire:?}");
+        }
+        let (tell, told) = mpsc::channel();
+        let mut pulse = |_: &str| {
+            // Nobody listens any more at the end.
+            let _ = tell.send(());
+            Ok(())
+        };
+        // The work ends when its peer has heard of it three times.
+        let work = move |_: &dyn Monitor| {
+            (0..3).for_each(|_| told.recv().unwrap());
+            Ok(())
+        };
+        with_pulse(&Silent, Duration::from_millis(1), &mut pulse, work).unwrap();
     }
 }
