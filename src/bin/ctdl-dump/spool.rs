@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `FILE.partial` | the archive as it is written |
 //! | `FILE.partial.before` | what an earlier run has got: the beginning of `FILE.partial` comes from there |
-//! | `FILE.partial.from` | lines of text: which peer, which of its snapshots |
+//! | `FILE.partial.from` | lines of text: which peer, which of its snapshots; and of which one `FILE.partial.before` is, by its inode, if that is another |
 //!
 //! Both archives are locked while their owner lives.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,6 +20,7 @@ use ctdl_dump::wire::SnapshotId;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::partial::{Partial, beside, check_target};
+use crate::place::parent_of;
 
 /// The first line of `FILE.partial.from`.
 const MAGIC: &str = "ctdl-dump pull 1";
@@ -48,18 +49,25 @@ impl Spool {
         check_target(target, replaces)?;
         let peer = printable(peer.to_string().as_bytes());
         let (partial, before, from) = paths(target);
-        let mut beginning = None;
+        let (mut beginning, mut snapshot) = (None, None);
         match read_state(&from) {
-            Some((other, _)) if other != peer && (partial.exists() || before.exists()) => bail!(
-                "{} was left by a pull from {other}; run that again to go on with it, or remove the file to begin anew",
-                partial.display()
+            Some(state) if state.peer != peer && (partial.exists() || before.exists()) => bail!(
+                "{} was left by a pull from {}; run that again to go on with it, or remove the file to begin anew",
+                partial.display(),
+                state.peer
             ),
-            Some((same, id)) if same == peer => {
-                beginning = longest(&partial, &before)?.map(|file| (id, file));
+            Some(state) if state.peer == peer => {
+                if let Some(file) = longest(&partial, &before)? {
+                    let id = state.snapshot_of(&file)?;
+                    if id == state.snapshot && state.before.is_some() {
+                        // The other file is gone, and a new one may get its inode.
+                        write_state(&from, &peer, id, None)?;
+                    }
+                    (beginning, snapshot) = (Some((id, file)), Some(state.snapshot));
+                }
             }
             _ => {}
         }
-        let snapshot = beginning.as_ref().map(|(id, _)| *id);
         let partial = Partial::create(target, replaces)?;
         Ok(Spool { target: target.to_owned(), peer, partial, beginning, snapshot })
     }
@@ -87,10 +95,7 @@ impl Spool {
             return Ok(());
         }
         let (_, _, from) = paths(&self.target);
-        let what = || format!("{} can't be written", from.display());
-        let mut options = File::options();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&from).with_context(what)?;
-        write!(file, "{MAGIC}\npeer {}\nsnapshot {id}\n", self.peer).with_context(what)?;
+        write_state(&from, &self.peer, id, self.beginning.as_ref().filter(|(other, _)| *other != id))?;
         self.snapshot = Some(id);
         Ok(())
     }
@@ -159,14 +164,50 @@ fn open_locked(path: &Path) -> Result<Option<File>> {
     Ok(Some(file))
 }
 
-fn read_state(path: &Path) -> Option<(String, SnapshotId)> {
+/// What the lines of text say.
+struct State {
+    peer: String,
+    snapshot: SnapshotId,
+    /// The inode of a file that is of another snapshot.
+    before: Option<(SnapshotId, u64)>,
+}
+
+impl State {
+    /// Of which snapshot a file is. It keeps its inode when it is renamed, so this is true between a renaming and the next lines, too.
+    fn snapshot_of(&self, file: &File) -> Result<SnapshotId> {
+        let inode = file.metadata().context("what an earlier run has got")?.ino();
+        Ok(self.before.filter(|(_, other)| *other == inode).map_or(self.snapshot, |(id, _)| id))
+    }
+}
+
+/// Writes the lines of text. The old ones are true until the new ones are there.
+fn write_state(path: &Path, peer: &str, id: SnapshotId, before: Option<&(SnapshotId, File)>) -> Result<()> {
+    let what = || format!("{} can't be written", path.display());
+    let mut text = format!("{MAGIC}\npeer {peer}\nsnapshot {id}\n");
+    if let Some((other, file)) = before {
+        text.push_str(&format!("before {other} {}\n", file.metadata().with_context(what)?.ino()));
+    }
+    let mut file = tempfile::NamedTempFile::new_in(parent_of(path)).with_context(what)?;
+    file.write_all(text.as_bytes()).with_context(what)?;
+    file.persist(path).map(drop).map_err(|error| error.error).with_context(what)
+}
+
+fn read_state(path: &Path) -> Option<State> {
     let text = std::fs::read_to_string(path).ok()?;
     let mut lines = text.lines();
     if lines.next()? != MAGIC {
         return None;
     }
     let peer = lines.next()?.strip_prefix("peer ")?.to_owned();
-    Some((peer, SnapshotId::parse(lines.next()?.strip_prefix("snapshot ")?)?))
+    let snapshot = SnapshotId::parse(lines.next()?.strip_prefix("snapshot ")?)?;
+    let before = match lines.next() {
+        None => None,
+        Some(line) => {
+            let (id, inode) = line.strip_prefix("before ")?.split_once(' ')?;
+            Some((SnapshotId::parse(id)?, inode.parse().ok()?))
+        }
+    };
+    Some(State { peer, snapshot, before })
 }
 
 fn length(path: &Path) -> u64 {
@@ -179,5 +220,51 @@ fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("{} can't be removed", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run leaves that is killed.
+    fn killed(spool: Spool, bytes: usize) {
+        spool.file().unwrap().write_all(&vec![0x28; bytes]).unwrap();
+        let Spool { partial, beginning, .. } = spool;
+        partial.keep();
+        drop(beginning);
+    }
+
+    #[test]
+    fn what_is_here_is_of_the_snapshot_that_it_came_from_whenever_a_run_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.ctz");
+        let open = || Spool::open(&target, false, &"cmd:x").unwrap();
+        let [monday, tuesday, friday] = [1, 2, 3].map(|day| SnapshotId([day; 16]));
+        let of = |spool: &Spool| spool.beginning().map(|(id, path)| (id, length(&path)));
+
+        let mut first = open();
+        assert_eq!(of(&first), None);
+        first.note_snapshot(monday).unwrap();
+        killed(first, 500);
+        // The peer has another one by now, and little of that has come.
+        let mut second = open();
+        assert_eq!(of(&second), Some((monday, 500)));
+        second.note_snapshot(tuesday).unwrap();
+        killed(second, 100);
+        let third = open();
+        assert_eq!(of(&third), Some((monday, 500)));
+        killed(third, 0);
+        // The same with more than was here.
+        let mut fourth = open();
+        fourth.note_snapshot(friday).unwrap();
+        killed(fourth, 900);
+        let fifth = open();
+        assert_eq!(of(&fifth), Some((friday, 900)));
+        // A new file may have got the inode of the one before.
+        killed(fifth, 1000);
+        assert_eq!(of(&open()), Some((friday, 1000)));
+        open().discard().unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }
