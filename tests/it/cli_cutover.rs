@@ -266,6 +266,19 @@ fn a_peer_without_a_server_that_could_be_closed_is_refused() {
     assert!(!moving.new_site().exists());
 }
 
+#[test]
+fn a_site_of_an_older_release_is_refused_before_anything_is_transferred() {
+    let (moving, older) = (Move::new("25"), unpack_site("small-2016"));
+    let refused = run_from(older.path(), &moving);
+    assert_code(&refused, 1);
+    let said = said(&refused);
+    assert!(said.contains("--cutover moves sites of release 980, and this one is of release 902"), "{said}");
+    assert!(!said.contains("round 1"), "{said}");
+    let names =
+        fs::read_dir(moving.work.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("new")).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
 fn run_from(place: &Path, moving: &Move) -> Output {
     let peer = format!("cmd:'{PROGRAM}' serve --stdio '{}'", place.display());
     let mut command = program();

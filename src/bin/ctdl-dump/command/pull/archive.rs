@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, RandomReader, ReadError, Reader, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
 use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::record::SiteInfo;
 use ctdl_dump::transfer::pull::{Comparison, Continued, Merged, complete_records};
 use ctdl_dump::transfer::{Summary, copy};
 use ctdl_dump::wire::{Ahead, Info, Receiver, Scope, SnapshotId, Steady, WireError};
@@ -42,8 +43,11 @@ pub struct Pulled {
     pub all: Duration,
 }
 
+/// Whether a site is one that is wanted, before anything of it is transferred.
+pub type IsWanted = fn(&SiteInfo) -> Result<()>;
+
 /// Pulls the peer's present snapshot into an archive. What an earlier run has got of it isn't transferred again, nor what `have` holds.
-pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
+pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) -> Result<Pulled> {
     let begun = Instant::now();
     let open_have = |have| open_archive(have).with_context(|| about_have(have));
     let have = args.have.as_deref().map(open_have).transpose()?;
@@ -60,7 +64,7 @@ pub fn pull(args: &Pull, output: &Path, context: &Context) -> Result<Pulled> {
         let name = connector.peer().to_string();
         let mut steady = Steady::new(connector, wanted);
         let held: Vec<&RandomReader> = have.iter().chain(&begun_before).collect();
-        let result = transfer(&mut steady, &mut spool, &held, args, context);
+        let result = transfer(&mut steady, &mut spool, &held, args, is_wanted, context);
         bytes_came += steady.bytes().0;
         let error = match result {
             Ok(done) => break (done, steady),
@@ -97,6 +101,7 @@ fn transfer(
     spool: &mut Spool,
     held: &[&RandomReader],
     args: &Pull,
+    is_wanted: IsWanted,
     context: &Context,
 ) -> Result<Done> {
     context.screen.task("pull");
@@ -107,6 +112,7 @@ fn transfer(
         question => question,
     };
     let info = steady.info(next).map_err(Failure::from)?;
+    is_wanted(&info.site)?;
     let snapshot = steady.snapshot();
     if let Some(id) = snapshot {
         spool.note_snapshot(id)?;

@@ -22,7 +22,7 @@ const PULLED: &str = ".ctdl-dump-pulled.ctz";
 /// Pulls from a peer, into an archive or a site.
 pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
     match (&args.output, &args.site) {
-        (Some(output), _) => report(&pull(args, output, context)?, args, context),
+        (Some(output), _) => report(&pull(args, output, |_| Ok(()), context)?, args, context),
         (None, Some(site)) if args.cutover.is_wanted => cutover::run(args, &args.cutover, site, context),
         (None, Some(site)) => pull_site(args, site, context),
         (None, None) => usage!("where to? give -o FILE or --site DIR"),
@@ -41,7 +41,7 @@ fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
     let have = kept.exists().then(|| kept.clone());
     let pulling = Pull { have, force: true, json: false, ..args.clone() };
     // What was left out on the other side is told once more by the import.
-    report(&pull(&pulling, &kept, context)?, &pulling, context)?;
+    report(&pull(&pulling, &kept, |_| Ok(()), context)?, &pulling, context)?;
     let importing = Import {
         archive: kept.clone(),
         site: site.to_owned(),

@@ -10,6 +10,7 @@ use ctdl_dump::archive::{Options, RandomReader, Writer};
 use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Monitor;
+use ctdl_dump::record::SiteInfo;
 use ctdl_dump::transfer::pull::{Comparison, Merged, Missing, Plan};
 use ctdl_dump::transfer::{copy, upgrade};
 use ctdl_dump::wire::{Connector, Info, Steady};
@@ -56,14 +57,7 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
     let mut begun = Instant::now();
     let mut lap = || std::mem::replace(&mut begun, Instant::now()).elapsed();
     let difference = Difference::ask(&mut steady, kept)?;
-    if upgrade::is_older(&difference.info.site) {
-        let problem = format!(
-            "the site is of release {}, and has to be read as a whole before it can become one of release {}: stop its server and pull it with --site, without --cutover",
-            difference.info.site.release,
-            upgrade::CURRENT_RELEASE
-        );
-        return Err(Failure::new(Class::Failed, problem).into());
-    }
+    refuse_older(&difference.info.site)?;
     took.snapshot = lap();
     let (arrived, records) = difference.fetch(&mut steady, kept, &context.screen, context)?;
     let bytes = steady.bytes().0;
@@ -78,6 +72,19 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
         took.building.as_secs_f64()
     ));
     Ok(Staged { built: Some(built), digest, took })
+}
+
+/// Fails for a site that has to be upgraded: no new site could be built of its records as they come.
+pub fn refuse_older(site: &SiteInfo) -> Result<()> {
+    if !upgrade::is_older(site) {
+        return Ok(());
+    }
+    let problem = format!(
+        "--cutover moves sites of release {}, and this one is of release {}, which has to be read as a whole before it can become one: stop its server and pull it with --site, without --cutover",
+        upgrade::CURRENT_RELEASE,
+        site.release
+    );
+    Err(Failure::new(Class::Failed, problem).into())
 }
 
 /// A snapshot, compared with the archive of the rounds.
