@@ -20,6 +20,15 @@ pub(super) enum Hold {
     Process { process: Process, limit: Duration, is_stopped: bool },
 }
 
+/// What was held, and is no more.
+pub(super) struct Undone {
+    /// Whether it was still the same server.
+    pub(super) is_same: bool,
+    pub(super) outcome: Outcome,
+    /// The session at it, if there still is one.
+    pub(super) admin: Option<Admin>,
+}
+
 /// The limit of sessions of a server.
 pub(super) struct Setting {
     admin: Admin,
@@ -103,20 +112,17 @@ impl Hold {
         }
     }
 
-    /// Undoes the change, if it was made; and whether it was still the same server.
-    pub(super) fn undo(self, record: &Record) -> Result<(bool, Outcome), LiveError> {
+    /// Undoes the change, if it was made.
+    pub(super) fn undo(self, record: &Record) -> Result<Undone, LiveError> {
         let nothing = Outcome::Nothing("nothing was changed".into());
         match self {
             Hold::Setting(setting) if setting.is_changed => setting.undo(record),
-            Hold::Setting(setting) => {
-                setting.admin.quit();
-                Ok((true, nothing))
-            }
+            Hold::Setting(setting) => Ok(Undone { is_same: true, outcome: nothing, admin: Some(setting.admin) }),
             Hold::Process { process, is_stopped: true, .. } => {
                 let outcome = undo::go_on(&process)?;
-                Ok((matches!(outcome, Outcome::Restored(_)), outcome))
+                Ok(Undone { is_same: matches!(outcome, Outcome::Restored(_)), outcome, admin: None })
             }
-            Hold::Process { .. } => Ok((true, nothing)),
+            Hold::Process { .. } => Ok(Undone { is_same: true, outcome: nothing, admin: None }),
         }
     }
 }
@@ -135,16 +141,15 @@ impl Setting {
         Ok(())
     }
 
-    fn undo(mut self, record: &Record) -> Result<(bool, Outcome), LiveError> {
+    fn undo(mut self, record: &Record) -> Result<Undone, LiveError> {
         let is_same = self.admin.server_start().is_ok_and(|start| start == self.server_start);
         if is_same && let Ok(outcome) = undo::restore(&mut self.admin, &self.original) {
-            self.admin.quit();
-            return Ok((true, outcome));
+            return Ok(Undone { is_same, outcome, admin: Some(self.admin) });
         }
         let outcome = undo::undo(record, record.expire.min(BACK_WITHIN))?;
         // The old connection may be the only thing that was broken.
-        let is_same = connect(&self.socket, &self.data, self.server_start).is_ok();
-        Ok((is_same, outcome))
+        let admin = connect(&self.socket, &self.data, self.server_start).ok().map(|(admin, _)| admin);
+        Ok(Undone { is_same: admin.is_some(), outcome, admin })
     }
 }
 

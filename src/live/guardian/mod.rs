@@ -15,7 +15,8 @@
 //!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
 //!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
 //!
-//! `left` is the last word, too, but not the end: it keeps the [door](door) of a server that is left closed.
+//! `left` is the last word, too, but not the end: it keeps the [door](door) of a server that is left closed. So it does after any last word if the server was left
+//! closed before: it has a session there, and whoever has kept the door so far has none, and goes.
 //!
 //! When its standard input ends, the worker is dead, and all is undone. It has its own session, so that Ctrl-C and a terminal that
 //! closes end only the worker. `SIGTERM` makes it undo everything at once.
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::setsid;
 
-use self::hold::Hold;
+use self::hold::{Hold, Undone};
 use super::LiveError;
 use super::lines::{Input, Lines};
 use super::record::{Record, RecordFile, Who};
@@ -78,14 +79,25 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     if let End::Left = end {
         return leave(hold, file, worker, monitor);
     }
-    let undone = hold.undo(&record).and_then(|undone| file.remove().map(|()| undone));
-    let (word, rest) = match (end, undone) {
+    let leased = file.path.clone();
+    let undone = hold.undo(&record).and_then(|undone| {
+        // What can't be taken over stays with whoever has kept the door so far.
+        let left = if monitor.is_interrupted() { None } else { file.take_over().ok().flatten() };
+        file.remove().map(|()| (undone, left))
+    });
+    let (mut door, mut words) = (None, String::new());
+    let is_same = undone.map(|(Undone { is_same, outcome, admin }, left)| {
+        words = in_words(outcome);
+        door = Some((admin, left));
+        is_same
+    });
+    let (word, rest) = match (end, is_same) {
         (_, Err(error)) => ("kept", error.to_string()),
         (End::Failed(error), _) => ("failed", error.to_string()),
-        (End::ServerGone, Ok((_, outcome))) | (_, Ok((false, outcome))) => ("restarted", words(outcome)),
-        (End::Expired, Ok((true, outcome))) => ("expired", words(outcome)),
-        (End::Signal, Ok((true, outcome))) => ("stopped", words(outcome)),
-        (End::Told | End::Left | End::WorkerDied, Ok((true, outcome))) => ("released", words(outcome)),
+        (End::ServerGone, Ok(_)) | (_, Ok(false)) => ("restarted", words),
+        (End::Expired, Ok(true)) => ("expired", words),
+        (End::Signal, Ok(true)) => ("stopped", words),
+        (End::Told | End::Left | End::WorkerDied, Ok(true)) => ("released", words),
     };
     worker.say(&format!("{word} {rest}"));
     if !worker.is_there {
@@ -93,6 +105,12 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
         let what =
             if word == "kept" { LiveError::Kept { reason: rest, repair: record.repair() }.to_string() } else { rest };
         monitor.warning(&format!("{place}: the command that held the server was killed; {what}"));
+    }
+    drop(worker);
+    match door {
+        Some((admin, Some(left))) => door::keep(&left, &leased, admin, monitor),
+        Some((Some(admin), None)) => admin.quit(),
+        _ => {}
     }
     Ok(())
 }
@@ -176,7 +194,7 @@ impl<I, O: Write> Worker<I, O> {
     }
 }
 
-fn words(outcome: Outcome) -> String {
+fn in_words(outcome: Outcome) -> String {
     let (Outcome::Restored(what) | Outcome::Nothing(what) | Outcome::Kept(what)) = outcome;
     what
 }

@@ -115,6 +115,8 @@ impl Guard {
         match ending {
             // It keeps the door from now on, for as long as that is to be closed.
             Some(Ending::Left) => Ending::Left,
+            // It goes on as the keeper of a door.
+            Some(ending) if RecordFile::left_path(&self.file.path).exists() => ending,
             Some(ending) => {
                 // It has said its last word, and has nothing to do any more.
                 let _ = self.child.wait();

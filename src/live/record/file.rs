@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
+use tempfile::NamedTempFile;
 
 use super::{Record, Who, guardian_line};
 use crate::live::LiveError;
@@ -50,22 +51,11 @@ impl RecordFile {
     pub(in crate::live) fn create(state_dir: &Path, record: &Record) -> Result<Option<Self>, LiveError> {
         make_directory(state_dir)?;
         let path = state_dir.join(Record::file_name(&record.site));
-        let failed = |action: &'static str| {
-            let path = path.clone();
-            move |error: io::Error| LiveError::Io { action, path, source: error }
-        };
-        let mut unfinished =
-            tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(state_dir).map_err(failed("create"))?;
-        flock(unfinished.as_file(), FlockOperation::NonBlockingLockShared)
-            .map_err(|error| failed("lock")(error.into()))?;
-        unfinished
-            .write_all(record.text().as_bytes())
-            .and_then(|()| unfinished.as_file().sync_all())
-            .map_err(failed("write"))?;
+        let unfinished = unfinished(&path, record)?;
         let file = match unfinished.persist_noclobber(&path) {
             Ok(file) => file,
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
-            Err(error) => return Err(failed("name")(error.error)),
+            Err(error) => return Err(LiveError::io("name", &path, error.error)),
         };
         sync_directory(state_dir)?;
         Ok(Some(RecordFile { path, record: record.clone(), file }))
@@ -107,17 +97,35 @@ impl RecordFile {
 
     /// Makes it the record of a server that is left closed. One that is left once more has ours for its own limit: what is known of it stays.
     pub(in crate::live) fn leave(mut self) -> Result<Self, LiveError> {
-        let path = Self::left_path(&self.path);
-        if self.record.holds_our_limit()
-            && let Some(left) = Self::read_left(&path)?
-        {
+        if let Some(left) = self.take_over()? {
             self.remove()?;
             return Ok(left);
         }
+        let path = Self::left_path(&self.path);
         fs::rename(&self.path, &path).map_err(|error| LiveError::io("rename", &self.path, error))?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))?;
         self.path = path;
         Ok(self)
+    }
+
+    /// If this is of a server that was left closed before: puts a copy of that record in its place, with this process as its guardian. Whoever has kept the door sees
+    /// that his record is gone, and leaves it to us.
+    pub(in crate::live) fn take_over(&self) -> Result<Option<Self>, LiveError> {
+        let path = Self::left_path(&self.path);
+        if !self.record.holds_our_limit() {
+            return Ok(None);
+        }
+        let Some(left) = Self::read_left(&path)? else { return Ok(None) };
+        let record = Record { guardian: Some(Who::this_process()), ..left.record.clone() };
+        let failed = |action: &'static str, error| LiveError::io(action, &path, error);
+        let unfinished = unfinished(&path, &record)?;
+        if !left.is_there() {
+            // Somebody has let users in again meanwhile.
+            return Ok(None);
+        }
+        let file = unfinished.persist(&path).map_err(|error| failed("name", error.error))?;
+        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
+        Ok(Some(RecordFile { path, record, file }))
     }
 
     /// Gives the lock up.
@@ -182,6 +190,17 @@ fn records_with(wanted: &str, state_dir: &Path) -> Result<Vec<PathBuf>, LiveErro
     }
     records.sort();
     Ok(records)
+}
+
+/// A record that is going to have this name: complete, and locked.
+fn unfinished(path: &Path, record: &Record) -> Result<NamedTempFile, LiveError> {
+    let failed = |action: &'static str| move |error: io::Error| LiveError::io(action, path, error);
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory).map_err(failed("create"))?;
+    flock(file.as_file(), FlockOperation::NonBlockingLockShared).map_err(|error| failed("lock")(error.into()))?;
+    let written = file.write_all(record.text().as_bytes()).and_then(|()| file.as_file().sync_all());
+    written.map_err(failed("write"))?;
+    Ok(file)
 }
 
 fn is_old(path: &Path) -> bool {

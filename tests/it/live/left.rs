@@ -63,6 +63,25 @@ fn a_lease_of_a_server_that_was_left_closed_knows_its_own_limit_and_leaves_it_cl
 }
 
 #[test]
+fn a_lease_of_a_server_that_was_left_closed_takes_its_door_over_without_a_gap() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    let ends: [fn(Lease); 3] = [|held| held.release().unwrap(), |held| drop(held.leave().unwrap()), |held| drop(held)];
+    for end in ends {
+        let before = place.guardian();
+        let held = lease(&place);
+        end(held);
+        wait_for_end(before);
+        assert!(until(|| citadel.state().users.len() == 1), "one keeper, and nobody else");
+        let left_alone = citadel.state().left_alone;
+        assert_eq!((left_alone, citadel.limit().as_deref(), original(&place)), (0, Some("1"), own()));
+    }
+    reopen(&place.state_dir(), &place.site()).unwrap();
+    assert!(until(|| citadel.state().users.is_empty()), "nobody keeps the door");
+}
+
+#[test]
 fn a_server_that_somebody_has_opened_by_hand_is_not_called_closed_any_more() {
     let place = Place::new();
     let citadel = Citadel::start(&place.socket(), Some("25"));

@@ -25,6 +25,8 @@ pub struct State {
     pub users: BTreeMap<u64, (&'static str, bool)>,
     /// Called with the number of each command, before it is done.
     pub before: Option<Box<dyn FnMut(usize) + Send>>,
+    /// How often the last of all sessions has ended: then whoever comes first is let in.
+    pub left_alone: u32,
     /// What makes the rest of it stop when it is told to.
     pub on_down: Option<Box<dyn FnOnce() + Send>>,
     /// The processes that are connected, in the order in which they came.
@@ -98,7 +100,9 @@ impl Citadel {
                 let state = Arc::clone(&state);
                 std::thread::spawn(move || {
                     talk(&state, session, stream);
-                    state.lock().unwrap().users.remove(&session);
+                    let mut state = state.lock().unwrap();
+                    state.users.remove(&session);
+                    state.left_alone += u32::from(state.users.is_empty());
                 });
             }
         });
