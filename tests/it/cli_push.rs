@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::cli_pull::{assert_code, export, run, said, same};
+use crate::live::place::{kill, until};
 use crate::serve::server::Serving;
 use crate::support::{PROGRAM, listing, unpack_site};
 
@@ -183,6 +184,39 @@ fn a_push_of_which_only_the_last_answer_was_lost_is_done() {
     assert_eq!(script.beside().len(), 2, "{:?}", script.beside());
     // It was told, so from now on this is a site like any other.
     assert_code(&script.push(site.path(), &[]), 6);
+}
+
+#[test]
+fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site_or_the_new_one() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (archive, fresh) = (work.path().join("a.ctz"), work.path().join("fresh.ctz"));
+    export(site.path(), &archive);
+    export(unpack_site("fresh").path(), &fresh);
+    let is = |archive: &Path, site: &Path| run(&[&"diff", &archive, &site]).status.code() == Some(0);
+    let (building, receipt) = (".ctdl-dump-new.staging", "new.ctdl-dump-received.ctz.done");
+    let cases = [(building, 0), (building, 200_000), (receipt, 0), (receipt, 200), (receipt, 1_000), (receipt, 5_000)];
+    let mut olds = 0;
+    for (seen, microseconds) in cases {
+        let script = Script::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| script.push(&archive, &["--retries", "0"]));
+            assert!(until(|| script.work.path().join(seen).exists()), "{seen}");
+            // A little later each time: before, in and behind the exchange.
+            std::thread::sleep(std::time::Duration::from_micros(microseconds));
+            let taker = fs::read_to_string(script.work.path().join("taker")).unwrap();
+            kill(taker.trim().parse().unwrap(), Signal::KILL);
+        });
+        let is_old = is(&fresh, &script.site);
+        assert!(
+            is_old || is(&archive, &script.site),
+            "{seen}, {microseconds} us later: neither the old site nor the new one"
+        );
+        olds += u32::from(is_old);
+        assert_code(&script.push(&archive, &["--retries", "0"]), 0);
+        same(&archive, &script.site);
+        assert_eq!(script.beside().len(), 2, "{seen}, {microseconds} us later: {:?}", script.beside());
+    }
+    assert!(olds >= 1, "none was killed in its import");
 }
 
 #[test]
