@@ -107,6 +107,11 @@ impl<F> Paced<F> {
     pub fn new(file: F, pace: &Arc<Pace>) -> Self {
         Paced { file, pace: Arc::clone(pace) }
     }
+
+    /// The stream as it is.
+    pub fn get(&self) -> &F {
+        &self.file
+    }
 }
 
 impl<F: AsFd + Read> Read for Paced<F> {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use ctdl_dump::wire::{Code, Receiver, Scope, WireError};
 use rustix::process::Signal;
 
-use super::server::{LIMIT, Serving, archive, client, program};
+use super::server::{LIMIT, Serving, archive, client, limited, program};
 use crate::support::unpack_site;
 
 /// An archive that is served at a socket with these options.
@@ -98,14 +98,7 @@ fn no_more_peers_than_are_allowed_are_answered_at_once() {
 
 #[test]
 fn whoever_comes_when_files_have_run_out_is_not_forgotten() {
-    let scene = Scene::with(&[], |command| {
-        let program = command.get_program().to_owned();
-        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        let state = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-        let mut limited = Command::new("bash");
-        limited.envs(state).args(["-c", "ulimit -n 24; exec \"$@\"", "bash"]).arg(program).args(arguments);
-        *command = limited;
-    });
+    let scene = Scene::with(&[], |command| limited(command, "-n 24"));
     let many: Vec<UnixStream> = (0..60).map(|_| scene.connect()).collect();
     scene.serving.logged("nobody can come in for now: ");
     let last = scene.connect();

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod local;
+mod refusing;
 mod remote;
 pub mod server;
 mod site;

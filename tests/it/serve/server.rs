@@ -22,6 +22,15 @@ pub fn program(state: &Path) -> Command {
     command
 }
 
+/// Starts a program with a limit of the shell.
+pub fn limited(command: &mut Command, limit: &str) {
+    let mut limited = Command::new("bash");
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.args(["-c", &format!("ulimit {limit}; exec \"$@\""), "bash"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    *command = limited;
+}
+
 /// An archive of a fixture.
 pub fn archive(directory: &Path, site: &str) -> PathBuf {
     let (site, archive) = (support::unpack_site(site), directory.join("site.ctz"));

@@ -14,7 +14,7 @@ use crate::args::PeerOptions;
 use crate::interrupt::Interrupt;
 use crate::paced::{MOST_SILENCE, Pace};
 use crate::state;
-use crate::tls::{Fingerprint, Half, KnownPeers, Pinned, halves};
+use crate::tls::{Ending, Fingerprint, Half, KnownPeers, Pinned, halves};
 
 /// How long a machine may take to answer at all.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ fn shake_hands(
     let connection = ClientConnection::new(pinned.config().map_err(named)?, name).map_err(named)?;
     let stream = reach(host, port)?;
     let pace = Pace::new(interrupt, CONNECT_WITHIN, MOST_SILENCE);
-    let (input, mut output) = halves(connection, stream, &pace);
+    let (input, mut output) = halves(connection, stream, &pace, Ending::Leaves);
     // Nothing is written, but the handshake is done.
     let shaken = output.write(&[]).and_then(|_| output.flush());
     match (shaken, pinned.found()) {

@@ -4,8 +4,8 @@ mod identity;
 mod known;
 mod pinning;
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::ops::DerefMut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub use pinning::{Fingerprint, Pinned};
 
 use crate::paced::{Pace, Paced};
 
-/// How long saying goodbye may take.
+/// How long saying goodbye may take, and the peer to hear it.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 
 /// All ciphers and random numbers come from here.
@@ -47,16 +47,30 @@ struct Encrypted<C> {
     stream: StreamOwned<C, Paced<TcpStream>>,
     pace: Arc<Pace>,
     goodbye: fn(&mut StreamOwned<C, Paced<TcpStream>>),
+    /// Whether the peer takes nothing any more. It may have said why.
+    is_refused: bool,
+    ending: Ending,
+}
+
+/// How this side ends a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// At once.
+    Leaves,
+    /// Not before the peer has had time to hear what was said last. A socket that is closed while there is something to read makes the peer's system forget what it
+    /// has not read yet.
+    Lingers,
 }
 
 /// The two halves of an encrypted connection. The handshake happens with the first byte.
-pub fn halves<C, S>(connection: C, stream: TcpStream, pace: &Arc<Pace>) -> (Half<C, S>, Half<C, S>)
+pub fn halves<C, S>(connection: C, stream: TcpStream, pace: &Arc<Pace>, ending: Ending) -> (Half<C, S>, Half<C, S>)
 where
     C: DerefMut<Target = ConnectionCommon<S>>,
     S: SideData,
 {
     let stream = StreamOwned::new(connection, Paced::new(stream, pace));
-    let encrypted = Encrypted { stream, pace: Arc::clone(pace), goodbye: goodbye::<C, S> };
+    let goodbye = goodbye::<C, S>;
+    let encrypted = Encrypted { stream, pace: Arc::clone(pace), goodbye, is_refused: false, ending };
     let first = Arc::new(Mutex::new(encrypted));
     (Half(Arc::clone(&first)), Half(first))
 }
@@ -81,13 +95,41 @@ where
     }
 }
 
+/// Reads without writing what is still to be written first.
+fn hear<C, S>(stream: &mut StreamOwned<C, Paced<TcpStream>>, buffer: &mut [u8]) -> io::Result<usize>
+where
+    C: DerefMut<Target = ConnectionCommon<S>>,
+    S: SideData,
+{
+    loop {
+        match stream.conn.reader().read(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            heard => return heard,
+        }
+        // The end of the stream is found by the reader, too: it tells an end from a cut.
+        stream.conn.read_tls(&mut stream.sock)?;
+        stream.conn.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
 impl<C, S> Read for Half<C, S>
 where
     C: DerefMut<Target = ConnectionCommon<S>>,
     S: SideData,
 {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.encrypted().stream.read(buffer)
+        let mut encrypted = self.encrypted();
+        if !encrypted.is_refused {
+            match encrypted.stream.read(buffer) {
+                Err(error) if is_refusal(&error) && encrypted.stream.conn.wants_write() => encrypted.is_refused = true,
+                read => return read,
+            }
+        }
+        hear(&mut encrypted.stream, buffer)
     }
 }
 
@@ -97,11 +139,17 @@ where
     S: SideData,
 {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.encrypted().stream.write(bytes)
+        let mut encrypted = self.encrypted();
+        let written = encrypted.stream.write(bytes);
+        encrypted.is_refused |= written.as_ref().is_err_and(is_refusal);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.encrypted().stream.flush()
+        let mut encrypted = self.encrypted();
+        let flushed = encrypted.stream.flush();
+        encrypted.is_refused |= flushed.as_ref().is_err_and(is_refusal);
+        flushed
     }
 }
 
@@ -109,5 +157,9 @@ impl<C> Drop for Encrypted<C> {
     fn drop(&mut self) {
         self.pace.set_deadline(Some(Instant::now() + GOODBYE_WITHIN));
         (self.goodbye)(&mut self.stream);
+        if self.ending == Ending::Lingers && self.stream.sock.get().shutdown(Shutdown::Write).is_ok() {
+            let mut unheard = [0; 16_384];
+            while self.stream.sock.read(&mut unheard).is_ok_and(|count| count > 0) {}
+        }
     }
 }

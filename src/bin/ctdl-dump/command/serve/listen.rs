@@ -18,7 +18,7 @@ use crate::command::Context;
 use crate::error::usage;
 use crate::paced::Pace;
 use crate::state;
-use crate::tls::{Identity, halves};
+use crate::tls::{Ending, Identity, halves};
 
 /// How long a peer may take from the first byte to the right token.
 const LOGIN_WITHIN: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ impl Door for Port<'_> {
         pace.set_deadline(Some(Instant::now() + LOGIN_WITHIN));
         let connection = ServerConnection::new(Arc::clone(&self.config));
         let (Ok(connection), Ok(())) = (connection, stream.set_nodelay(true)) else { return };
-        let (input, mut output) = halves(connection, stream, &pace);
+        let (input, mut output) = halves(connection, stream, &pace, Ending::Lingers);
         let name = from.to_string();
         if let Some(why) = self.refusal(from) {
             self.context.screen.log(&name, &why);
