@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use crate::support::{program, unpack_site};
+use crate::support::{PROGRAM, program, unpack_site};
 
 fn run(arguments: &[&str]) -> Output {
     program().args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -43,7 +43,7 @@ fn a_site_is_read_by_the_layout_that_was_told() {
 
 #[test]
 fn the_layouts_are_named_in_the_help_and_when_there_is_no_such_one() {
-    for command in ["export", "info", "list", "diff", "serve", "push", "import"] {
+    for command in ["export", "info", "list", "diff", "serve", "push", "import", "pull"] {
         let help = String::from_utf8(run(&[command, "--help"]).stdout).unwrap();
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains("ilp32-big (powerpc, mips)"), "{help}");
@@ -85,6 +85,21 @@ fn an_import_writes_for_the_layout_that_was_told() {
         assert_eq!(info(&[new])["layout"], layout.to_string(), "and the tables show it");
         assert_eq!(run(&["diff", archive, new, "--layout", name]).status.code(), Some(0), "{name}");
     }
+}
+
+#[test]
+fn a_pull_writes_for_the_layout_that_was_told() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let new = work.path().join("new");
+    let peer = format!("cmd:{PROGRAM} serve --stdio {}", text(site.path()));
+    let pulled = run(&["pull", &peer, "--site", text(&new), "--layout", "powerpc"]);
+    assert_eq!(pulled.status.code(), Some(0), "{}", said(&pulled));
+    let (old, new) = (info(&[text(site.path())]), info(&[text(&new)]));
+    assert_eq!(new["layout"], "32-bit big-endian");
+    assert_eq!(new["site_digest"], old["site_digest"]);
+    let archive = work.path().join("a.ctz");
+    let nowhere = run(&["pull", &peer, "-o", text(&archive), "--layout", "powerpc"]);
+    assert_eq!(nowhere.status.code(), Some(2), "an archive has no layout: {}", said(&nowhere));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What the table of C structs is made of, and the one reader and the one writer that it drives. Offsets and sizes are computed by the rules
 //! of C from the order of the members.
 
+use std::collections::BTreeSet;
+
+use super::release::FIRST;
 use super::structs::FIRST_WITH_USE_NUMBERS;
-use super::{Problem, bytes};
+use super::{Problem, TRIED, bytes};
 use crate::record::{Fields, KeyPart, Kind, Layout, Value};
 
 /// A type of C.
@@ -97,12 +100,17 @@ impl Dialect {
     pub fn kind_of_uses(self) -> Kind {
         if self.release < FIRST_WITH_USE_NUMBERS { Kind::Useid } else { Kind::Use }
     }
+
+    /// Whether the release is newer than all that are known.
+    pub fn is_newer(self) -> bool {
+        self.release > TRIED
+    }
 }
 
 /// That of the newest release there is.
 impl From<Layout> for Dialect {
     fn from(layout: Layout) -> Self {
-        Dialect { layout, release: super::TRIED }
+        Dialect { layout, release: TRIED }
     }
 }
 
@@ -125,6 +133,13 @@ impl StructLayout {
         let alignment = of_head.chain(members().map(|(field, _)| field.c_type.alignment(dialect.layout))).max();
         let end = members().last().map_or(0, |(field, offset)| offset + field.c_type.size(dialect.layout));
         end.next_multiple_of(alignment.unwrap_or(1))
+    }
+
+    /// The sizes that it has had, in bytes: one record after the other, a site has those of all releases that it has seen.
+    pub fn sizes(&self, layout: Layout) -> BTreeSet<usize> {
+        let turns = self.fields.iter().flat_map(|field| [field.since, field.until.saturating_add(1)]);
+        let releases = turns.filter(|release| (FIRST..=TRIED).contains(release)).chain([FIRST]);
+        releases.map(|release| self.size(Dialect { layout, release })).collect()
     }
 
     /// The fewest bytes that can be understood.

@@ -1,18 +1,7 @@
-//! Which layout a site has, judged by its tables.
+//! Which layout a site has, judged by what its records show (`format-spec/site.md`, section 2).
 
-use super::{Dialect, ROOM, TRIED, USE, USER, table};
-use crate::record::{ByteOrder, Layout, Model};
-
-/// What one table shows: the caller gives one sample for each table without pairs, and one for some pairs of each table that has any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// Number of the table.
-    pub table: u8,
-    /// Byte order of the table's pages. One program writes pages, keys and values, so it is that of Citadel's numbers too.
-    pub order: ByteOrder,
-    /// Lengths of a key and its value in bytes; `None` if the table is empty.
-    pub pair_bytes: Option<(usize, u64)>,
-}
+use super::shown::{Mark, Marked, Shown};
+use crate::record::{ByteOrder, Layout};
 
 /// Why no layout was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,23 +17,13 @@ pub enum DetectError {
         /// A big-endian table.
         big: u8,
     },
-    /// Lengths of different word sizes.
+    /// The records contradict each other.
     #[error(
-        "cdb.{wide:02x} has {wide_what} of {wide_bytes} bytes, as a 64-bit server writes, but cdb.{narrow:02x} has {narrow_what} of {narrow_bytes} bytes, as a 32-bit server writes; put together the tables that belong together"
+        "the tables are not those of any one machine: {seen}; put together the tables that belong together, or say with --layout which machine it was, and what it did not write is carried as bytes"
     )]
-    MixedWords {
-        /// A table as a 64-bit server writes it.
-        wide: u8,
-        /// "a key" or "a value".
-        wide_what: &'static str,
-        /// Its length.
-        wide_bytes: u64,
-        /// A table as a 32-bit server writes it.
-        narrow: u8,
-        /// "a key" or "a value".
-        narrow_what: &'static str,
-        /// Its length.
-        narrow_bytes: u64,
+    NoneFits {
+        /// What was seen, in words.
+        seen: String,
     },
 }
 
@@ -57,152 +36,217 @@ pub struct Detected {
     pub by: String,
 }
 
-/// Lengths of keys that tell the word size: table, 64-bit, 32-bit.
-const KEYS: [(u8, usize, usize); 4] =
-    [(table::MESSAGES, 8, 4), (table::LISTS, 8, 4), (table::VISITS, 24, 12), (table::USER_NUMBERS, 8, 4)];
+/// One record in so many may speak against a layout: it is damaged.
+const DAMAGED: u64 = 100;
 
-/// The releases after which a struct grew, or shrank.
-const TURNS: [i64; 5] = [799, 901, 911, 929, TRIED];
+/// The byte order of a site's tables: that of Citadel's numbers in them, too, for one program writes pages, keys and values. That of a site
+/// without any table is little.
+///
+/// # Errors
+/// When tables differ.
+pub fn byte_order(tables: impl IntoIterator<Item = (u8, ByteOrder)>) -> Result<ByteOrder, DetectError> {
+    let (mut little, mut big) = (None, None);
+    for (number, order) in tables {
+        match order {
+            ByteOrder::Little => little.get_or_insert(number),
+            ByteOrder::Big => big.get_or_insert(number),
+        };
+    }
+    match (little, big) {
+        (Some(little), Some(big)) => Err(DetectError::MixedOrder { little, big }),
+        (None, Some(_)) => Ok(ByteOrder::Big),
+        _ => Ok(ByteOrder::Little),
+    }
+}
 
-/// One pair in so many may speak for the other word size: it is damaged.
-const DAMAGED: usize = 100;
+/// How many of the records that say anything speak for a layout, and how many against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Votes {
+    layout: Layout,
+    bit: usize,
+    records_for: u64,
+    records_against: u64,
+}
 
-/// Finds the layout. A length that no server writes says nothing. A site whose tables say nothing of their word size counts as 64-bit; one
-/// without any table as little-endian.
-pub fn detect(samples: &[Sample]) -> Result<Detected, DetectError> {
-    let first_of = |order| samples.iter().find(|sample| sample.order == order);
-    let order = match (first_of(ByteOrder::Little), first_of(ByteOrder::Big)) {
-        (Some(little), Some(big)) => {
-            return Err(DetectError::MixedOrder { little: little.table, big: big.table });
-        }
-        (None, Some(_)) => ByteOrder::Big,
-        _ => ByteOrder::Little,
+impl Votes {
+    fn fits(&self) -> bool {
+        self.records_against * DAMAGED <= self.records_for + self.records_against
+    }
+}
+
+fn votes(shown: &Shown) -> Vec<Votes> {
+    let count = |bit: usize, speaks_for: bool| {
+        let marks = shown.marks().filter(|(.., marked)| (marked.fits >> bit & 1 == 1) == speaks_for);
+        marks.map(|(.., marked)| marked.records).sum()
     };
-    let speak_for = |size| samples.iter().filter_map(|sample| evidence(sample, order, size)).collect::<Vec<_>>();
-    let (wide, narrow) = (speak_for(8), speak_for(4));
-    let (is_wide, evidence) = match (wide.first(), narrow.first()) {
-        (Some(first), _) if narrow.len() * DAMAGED <= wide.len() => (true, Some(first)),
-        (_, Some(first)) if wide.len() * DAMAGED <= narrow.len() => (false, Some(first)),
-        (Some(wide), Some(narrow)) => {
-            return Err(DetectError::MixedWords {
-                wide: wide.0,
-                wide_what: wide.1,
-                wide_bytes: wide.2,
-                narrow: narrow.0,
-                narrow_what: narrow.1,
-                narrow_bytes: narrow.2,
+    let layouts = shown.layouts().iter().enumerate();
+    layouts
+        .map(|(bit, layout)| Votes {
+            layout: *layout,
+            bit,
+            records_for: count(bit, true),
+            records_against: count(bit, false),
+        })
+        .collect()
+}
+
+/// The layout that some of a site's records show, if it is the only one that they fit.
+pub fn only_fitting(shown: &Shown) -> Option<Detected> {
+    let votes = votes(shown);
+    let mut fitting = votes.iter().filter(|votes| votes.fits());
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Some(Detected { layout: only.layout, by: told_by(shown, only, &votes) }),
+        _ => None,
+    }
+}
+
+/// The layout that all records of a site show: of those that they fit the one that the fewest speak against. Where nothing tells, words have 8
+/// bytes, and where they are known to have 4, times are as wide as they.
+///
+/// # Errors
+/// When they fit none.
+pub fn detect(shown: &Shown) -> Result<Detected, DetectError> {
+    let votes = votes(shown);
+    // Of equals the first one is taken.
+    let best = votes.iter().filter(|votes| votes.fits()).min_by_key(|votes| votes.records_against);
+    match best {
+        Some(best) => Ok(Detected { layout: best.layout, by: told_by(shown, best, &votes) }),
+        None => Err(DetectError::NoneFits { seen: seen(shown) }),
+    }
+}
+
+/// What tells a layout from the others: the first marks that do, how many records say something else, and whether another one fits as well.
+fn told_by(shown: &Shown, found: &Votes, votes: &[Votes]) -> String {
+    let mut left: Vec<usize> = (0..votes.len()).collect();
+    let mut told = Vec::new();
+    for (number, mark, marked) in shown.marks().filter(|(.., marked)| marked.fits >> found.bit & 1 == 1) {
+        let before = left.len();
+        left.retain(|bit| marked.fits >> bit & 1 == 1);
+        if left.len() < before {
+            told.push(match (told.is_empty(), mark) {
+                (true, mark) => format!("cdb.{number:02x} has {}", one(mark)),
+                (false, mark) => format!("cdb.{number:02x} {}", one(mark)),
             });
         }
-        _ => (true, None),
-    };
-    let mut by = match evidence {
-        Some((table, what, bytes)) => format!("cdb.{table:02x} has {what} of {bytes} bytes"),
-        None => "no table tells the word size".into(),
-    };
-    let model = if is_wide {
-        Model::Lp64
-    } else {
-        let (model, evidence) = times(samples, order);
-        if let Some((table, bytes)) = evidence {
-            by.push_str(&format!(", cdb.{table:02x} a value of {bytes} bytes"));
-        }
-        model
-    };
-    Ok(Detected { layout: Layout { model, order }, by })
-}
-
-/// How wide the times of a site with 4-byte words are: what most pairs say whose values have a length that only one model gives.
-fn times(samples: &[Sample], order: ByteOrder) -> (Model, Option<(u8, u64)>) {
-    let models = [Model::Ilp32, Model::Ilp32Time64I386, Model::Ilp32Time64];
-    let mut votes = [(0usize, None); 3];
-    for sample in samples {
-        let Some((_, value_bytes)) = sample.pair_bytes else { continue };
-        let fits =
-            |model: &Model| value_sizes(sample.table, Layout { model: *model, order }).any(|size| size == value_bytes);
-        let fitting: Vec<usize> = (0..models.len()).filter(|index| fits(&models[*index])).collect();
-        if let [only] = fitting[..] {
-            votes[only].0 += 1;
-            votes[only].1.get_or_insert((sample.table, value_bytes));
-        }
     }
-    // Of equals the first wins: where nothing tells, times are as wide as words.
-    let best = (0..models.len()).rev().max_by_key(|index| votes[*index].0).unwrap_or(0);
-    (models[best], votes[best].1)
+    let is_equal = |other: &&Votes| other.bit != found.bit && other.records_against == found.records_against;
+    let equals: Vec<&str> = votes.iter().filter(is_equal).map(|other| other.layout.name()).collect();
+    let mut by = told.join(", ");
+    if found.records_for == 0 {
+        by.push_str("no table tells the word size");
+    } else if !equals.is_empty() {
+        by.push_str(&format!("; it fits {} as well", equals.join(" and ")));
+    }
+    if found.records_against > 0 {
+        let against = shown.marks().find(|(.., marked)| marked.fits >> found.bit & 1 == 0);
+        let first = against.map(|(number, mark, marked)| format!("cdb.{number:02x} {}", of_first(mark, marked)));
+        by.push_str(&format!(
+            "; {} of {} records speak against it: {}",
+            found.records_against,
+            found.records_for + found.records_against,
+            first.unwrap_or_default()
+        ));
+    }
+    by
 }
 
-/// The lengths that servers of all releases write into a table of which the lengths tell something.
-fn value_sizes(table: u8, layout: Layout) -> impl Iterator<Item = u64> {
-    let layout_of = match table {
-        table::USERS => Some(&USER),
-        table::ROOMS => Some(&ROOM),
-        table::USES => Some(&USE),
-        _ => None,
-    };
-    TURNS.into_iter().filter_map(move |release| Some(layout_of?.size(Dialect { layout, release }) as u64))
+fn one(mark: Mark) -> String {
+    match mark {
+        Mark::Key(bytes) => format!("a key of {bytes} bytes"),
+        Mark::StrangeKey => "a key of a length that no server writes".into(),
+        Mark::Value(bytes) => format!("a value of {bytes} bytes"),
+        Mark::Name(offset) => format!("a name at byte {offset} of a value"),
+    }
 }
 
-/// What in a sample speaks for words of that size: the table, what of it, and its length.
-fn evidence(sample: &Sample, order: ByteOrder, word_bytes: u8) -> Option<(u8, &'static str, u64)> {
-    let (key_bytes, value_bytes) = sample.pair_bytes?;
-    let key_fits = KEYS.iter().any(|(table, wide, narrow)| {
-        *table == sample.table && key_bytes == if word_bytes == 8 { *wide } else { *narrow }
+fn of_first(mark: Mark, marked: &Marked) -> String {
+    format!("{}, key {}", one(mark), marked.first)
+}
+
+/// All marks, with their layouts.
+fn seen(shown: &Shown) -> String {
+    let marks = shown.marks().map(|(number, mark, marked)| {
+        let names: Vec<&str> = shown.layouts_of(marked.fits).map(Layout::name).collect();
+        let of = if names.is_empty() { "no machine".into() } else { names.join(" or ") };
+        let records = marked.records;
+        format!("cdb.{number:02x} has {} ({of}; {records} such, the first key {})", one(mark), marked.first)
     });
-    if key_fits {
-        return Some((sample.table, "a key", key_bytes as u64));
-    }
-    let has_size = |model| value_sizes(table::USERS, Layout { model, order }).any(|size| size == value_bytes);
-    let (wide, narrow) = (has_size(Model::Lp64), has_size(Model::Ilp32));
-    let fits = if word_bytes == 8 { wide && !narrow } else { narrow && !wide };
-    (sample.table == table::USERS && fits).then_some((sample.table, "a value", value_bytes))
+    marks.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Model;
+    use crate::site::layout::table;
 
-    fn sample(table: u8, order: ByteOrder, key_bytes: usize, value_bytes: u64) -> Sample {
-        Sample { table, order, pair_bytes: Some((key_bytes, value_bytes)) }
+    /// Pairs of tables, by lengths.
+    fn shown(order: ByteOrder, pairs: &[(u8, usize, u64)]) -> Shown {
+        let mut shown = Shown::new(order);
+        for (number, key_bytes, value_bytes) in pairs {
+            shown.look_at(*number, &vec![b'1'; *key_bytes], *value_bytes, None);
+        }
+        shown
+    }
+
+    fn of(pairs: &[(u8, usize, u64)]) -> Result<Detected, DetectError> {
+        let shown = shown(ByteOrder::Little, pairs);
+        if let Some(only) = only_fitting(&shown) {
+            assert_eq!(detect(&shown).as_ref(), Ok(&only), "the only one is also the best");
+        }
+        detect(&shown)
     }
 
     #[test]
     fn keys_and_values_tell_the_word_size() {
-        let little = ByteOrder::Little;
         for (table, key_bytes, value_bytes, word_bytes) in [
             (0, 8, 900, 8),
             (0, 4, 900, 4),
             (4, 4, 12, 4),
             (5, 24, 90, 8),
             (5, 12, 90, 4),
+            (8, 4, 2000, 4),
             (1, 5, 660, 4),
             (1, 5, 176, 8),
+            (1, 5, 696, 8),
+            (1, 5, 656, 4),
         ] {
-            let found = detect(&[sample(table, little, key_bytes, value_bytes)]);
+            let found = of(&[(table, key_bytes, value_bytes)]);
             assert_eq!(found.map(|found| found.layout.word_bytes()), Ok(word_bytes), "table {table}");
         }
     }
 
     #[test]
-    fn an_empty_site_is_that_of_a_64_bit_little_endian_server() {
-        assert_eq!(detect(&[]).map(|found| found.layout), Ok(Layout::LP64_LITTLE));
+    fn a_site_that_tells_nothing_is_that_of_a_64_bit_server() {
+        for (order, model) in [(ByteOrder::Little, Model::Lp64), (ByteOrder::Big, Model::Lp64)] {
+            let nothing = shown(order, &[(table::USERS, 5, 77), (table::FLOORS, 4, 272), (table::CONFIG, 9, 20)]);
+            assert_eq!(only_fitting(&nothing), None);
+            let found = detect(&nothing).unwrap();
+            assert_eq!(found.layout, Layout { model, order });
+            assert_eq!(found.by, "no table tells the word size");
+        }
     }
 
     #[test]
-    fn empty_tables_still_tell_the_byte_order() {
-        let empty = Sample { table: 0, order: ByteOrder::Big, pair_bytes: None };
-        assert_eq!(
-            detect(&[empty]).map(|found| found.layout),
-            Ok(Layout { model: Model::Lp64, order: ByteOrder::Big })
-        );
+    fn tables_of_two_byte_orders_are_named() {
+        use ByteOrder::{Big, Little};
+        assert_eq!(byte_order([]), Ok(Little));
+        assert_eq!(byte_order([(0, Big), (1, Big)]), Ok(Big));
+        assert_eq!(byte_order([(0, Little), (3, Big)]), Err(DetectError::MixedOrder { little: 0, big: 3 }));
     }
 
     #[test]
-    fn tables_of_two_sites_are_named() {
-        let wide = sample(0, ByteOrder::Little, 8, 900);
-        let narrow = sample(4, ByteOrder::Little, 4, 12);
-        let error = detect(&[wide, narrow]).unwrap_err().to_string();
-        assert!(error.contains("cdb.00") && error.contains("cdb.04"), "{error}");
-        let big = Sample { order: ByteOrder::Big, ..wide };
-        assert_eq!(detect(&[wide, big]), Err(DetectError::MixedOrder { little: 0, big: 0 }));
+    fn tables_of_two_word_sizes_are_named_with_all_that_was_seen() {
+        let error = of(&[(0, 8, 900), (4, 4, 12), (4, 4, 8)]).unwrap_err().to_string();
+        assert!(error.contains("cdb.00 has a key of 8 bytes (lp64-little; 1 such, the first key 11111111)"), "{error}");
+        assert!(error.contains("cdb.04 has a key of 4 bytes (ilp32-little or ilp32-time64-i386"), "{error}");
+        assert!(error.contains("2 such") && error.contains("--layout"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_no_server_writes_fit_no_machine() {
+        let error = of(&[(0, 6, 900), (4, 5, 16)]).unwrap_err().to_string();
+        assert!(error.contains("cdb.00 has a key of a length that no server writes (no machine; 1 such"), "{error}");
     }
 
     #[test]
@@ -216,16 +260,57 @@ mod tests {
             (table::USES, 16, Model::Ilp32Time64),
             (table::USERS, 77, Model::Ilp32),
         ] {
-            let little = ByteOrder::Little;
-            let found = detect(&[sample(0, little, 4, 900), sample(table, little, 5, value_bytes)]);
+            let found = of(&[(0, 4, 900), (table, 5, value_bytes)]);
             assert_eq!(found.map(|found| found.layout.model), Ok(model), "{value_bytes} bytes in table {table}");
         }
     }
 
     #[test]
-    fn one_damaged_pair_does_not_decide() {
-        let mut samples = vec![sample(0, ByteOrder::Little, 8, 900); 150];
-        samples.insert(0, sample(4, ByteOrder::Little, 4, 12));
-        assert_eq!(detect(&samples).map(|found| found.layout), Ok(Layout::LP64_LITTLE));
+    fn what_fits_two_machines_is_decided_by_all_records_together() {
+        // 140 bytes have users of 902 with 32-bit times, and those of 788 and before with 64-bit ones on i386.
+        let two = [(0, 4, 900), (table::USERS, 5, 140)];
+        assert_eq!(only_fitting(&shown(ByteOrder::Little, &two)), None);
+        let found = of(&two).unwrap();
+        assert_eq!(found.layout.model, Model::Ilp32);
+        assert!(found.by.ends_with("; it fits ilp32-time64-i386 as well"), "{}", found.by);
+        let found = of(&[two[0], two[1], (table::ROOMS, 6, 216)]).unwrap();
+        assert_eq!(found.layout.model, Model::Ilp32Time64I386);
+        assert_eq!(found.by, "cdb.00 has a key of 4 bytes, cdb.01 a value of 140 bytes, cdb.02 a value of 216 bytes");
+    }
+
+    #[test]
+    fn one_damaged_pair_does_not_decide_and_is_named() {
+        let mut pairs = vec![(4, 4, 12)];
+        pairs.extend([(0, 8, 900); 150]);
+        let found = of(&pairs).unwrap();
+        assert_eq!(found.layout, Layout::LP64_LITTLE);
+        assert!(
+            found.by.contains("1 of 151 records speak against it: cdb.04 a key of 4 bytes, key 1111"),
+            "{}",
+            found.by
+        );
+    }
+
+    #[test]
+    fn where_lengths_tell_nothing_a_name_tells() {
+        for (layout, ..) in Layout::ALL {
+            let offset = match layout.model {
+                Model::Lp64 => 92,
+                Model::Ilp32 => 68,
+                Model::Ilp32Time64I386 => 72,
+                Model::Ilp32Time64 => 76,
+            };
+            for (key, name) in [(&b"bobbuilder"[..], &b"Bob Builder"[..]), (b"bob builder", b"Bob Builder")] {
+                // Longer than in any release that is known.
+                let mut value = vec![0; 900];
+                value[offset..offset + name.len()].copy_from_slice(name);
+                let mut shown = Shown::new(layout.order);
+                shown.look_at(table::USERS, key, 900, Some(&value));
+                assert_eq!(only_fitting(&shown).map(|found| found.layout), Some(layout));
+                let mut other = Shown::new(layout.order);
+                other.look_at(table::USERS, b"somebody else", 900, Some(&value));
+                assert_eq!(only_fitting(&other), None);
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ mod metadata;
 mod numbers;
 mod pairs;
 mod release;
+mod shown;
 mod structs;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use control_file::{
     refcount_tail,
 };
 pub use ctype::{CType, Dialect, StructField, StructLayout, decode, encode};
-pub use detect::{DetectError, Detected, Sample, detect};
+pub use detect::{DetectError, Detected, byte_order, detect, only_fitting};
 pub use error::{LayoutError, Problem};
 pub use keys::{
     MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key, parse_message_key,
@@ -36,6 +37,7 @@ pub use metadata::{Metadata, decode_metadata, encode_metadata};
 pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};
 pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, table_record};
 pub use release::{ReleaseError, release};
+pub use shown::Shown;
 pub use structs::{FLOOR, METADATA, ROOM, USE, USEID, USER, VISIT};
 
 /// The release that all this was tried with last.

@@ -18,9 +18,9 @@ pub(super) const fn until(until: i64, name: &'static str, c_type: CType) -> Stru
     StructField { name, c_type, since: 0, until }
 }
 
-/// The last releases whose users have the size of a screen, and whose metadata have a guessed type.
-pub(super) const LAST_WITH_SCREEN: i64 = 799;
-pub(super) const LAST_WITH_MIMETYPE: i64 = 902;
+/// The last releases whose users have the size of a screen, and whose metadata have a guessed type: what came next were 789 and 922.
+pub(super) const LAST_WITH_SCREEN: i64 = 788;
+pub(super) const LAST_WITH_MIMETYPE: i64 = 921;
 
 /// The first release whose table of what was seen before has numbers as keys.
 pub(super) const FIRST_WITH_USE_NUMBERS: i64 = 975;

@@ -2,7 +2,7 @@
 //! into a table that would come out of it as something else.
 
 use super::WriteSiteError;
-use crate::record::{Header, Kind, Layout};
+use crate::record::{Header, Kind};
 use crate::site::layout::{self, Dialect, MessageKey, Pair};
 
 /// Looks at the pair of a record that is one pair; `body` is what of the record's body stands in it.
@@ -20,8 +20,8 @@ pub(super) fn of_pair(header: &Header, body: &[u8], pair: &Pair, target: Dialect
 }
 
 /// Looks at the key of a message's part, and at the value of its metadata.
-pub(super) fn of_metadata(header: &Header, pair: &Pair, target: Layout) -> Result<(), WriteSiteError> {
-    let is_same = match layout::parse_message_key(target, &pair.key) {
+pub(super) fn of_metadata(header: &Header, pair: &Pair, target: Dialect) -> Result<(), WriteSiteError> {
+    let is_same = match layout::parse_message_key(target.layout, &pair.key) {
         Some(MessageKey::Metadata(number)) if Some(number) == header.key.first_number() => {
             layout::decode_metadata(target, number, &pair.value).is_some_and(|metadata| {
                 let parts = header.fields.iter().filter(|(name, _)| matches!(*name, "entry" | "big"));

@@ -99,7 +99,7 @@ impl SiteSink {
 
     /// What must be found in the finished directory, and what a person must know of the site.
     pub fn into_expected(self) -> (Expected, Vec<String>) {
-        (Expected::new(self.tallies, self.checklist), self.adapter.into_notices())
+        (Expected::new(self.tallies, self.checklist, self.target), self.adapter.into_notices())
     }
 
     fn begin_record(&mut self, header: &Header) -> Result<(), WriteSiteError> {
@@ -183,7 +183,7 @@ impl SiteSink {
         let target = self.target;
         self.tables.only(&[table::MESSAGES, table::BIG_BODIES])?;
         if let Some(pair) = layout::encode_metadata(header, target, self.adapter.is_same_layout())? {
-            agreement::of_metadata(header, &pair, target)?;
+            agreement::of_metadata(header, &pair, self.dialect)?;
             self.tables.put(&pair)?;
         }
         let number = header.key.first_number().unwrap_or_default();

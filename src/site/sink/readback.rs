@@ -12,6 +12,7 @@ use super::checklist::{self, Checklist, Line};
 use super::tally::{PairHasher, Tally};
 use crate::endpoint::{Failure, Source as _};
 use crate::monitor::Monitor;
+use crate::record::Layout;
 use crate::site::btree::{Item, Place, Table, TableError};
 use crate::site::inventory;
 use crate::site::{Arrangement, Parts, Site, Watch, data_directory, snapshot_now};
@@ -21,11 +22,12 @@ use crate::site::{Arrangement, Parts, Site, Watch, data_directory, snapshot_now}
 pub struct Expected {
     tables: Tallies,
     files: Vec<Line>,
+    layout: Layout,
 }
 
 impl Expected {
-    pub(super) fn new(tables: Tallies, files: Checklist) -> Self {
-        Expected { tables, files: files.finish() }
+    pub(super) fn new(tables: Tallies, files: Checklist, layout: Layout) -> Self {
+        Expected { tables, files: files.finish(), layout }
     }
 
     /// Reads the site that was written there, which nothing has touched since.
@@ -35,7 +37,7 @@ impl Expected {
     pub fn read_back(&self, site: impl Into<Arrangement>, monitor: &dyn Monitor) -> Result<(), Failure> {
         let site = site.into();
         let altered = |what| Failure::from(WriteSiteError::Readback { path: site.root().to_owned(), what });
-        let site = Site::of(written(&site)?).map_err(|error| altered(error.to_string()))?;
+        let site = Site::of(written(&site, self.layout)?).map_err(|error| altered(error.to_string()))?;
         if !site.tables().numbers().eq(self.tables.keys().copied()) {
             return Err(altered("it has other tables".into()));
         }
@@ -89,7 +91,7 @@ impl Expected {
 }
 
 /// A site that was written and not opened by a server.
-fn written(site: &Arrangement) -> Result<Parts, Failure> {
+fn written(site: &Arrangement, layout: Layout) -> Result<Parts, Failure> {
     let altered = |error: inventory::InventoryError| WriteSiteError::Readback {
         path: site.root().to_owned(),
         what: error.to_string(),
@@ -100,7 +102,7 @@ fn written(site: &Arrangement) -> Result<Parts, Failure> {
         inventory: inventory::take(site).map_err(altered)?,
         files: None,
         snapshot: snapshot_now("never opened", String::new()),
-        layout: None,
+        layout: Some(layout),
         watch: Watch::Nothing,
         setting: None,
         losses: Vec::new(),

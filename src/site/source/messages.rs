@@ -97,7 +97,7 @@ impl Messages {
             match self.key.last() {
                 Some(&METADATA) => {
                     // Only values that are short enough to be kept raw were put into the sort.
-                    if let Some(metadata) = layout::decode_metadata(tables.layout, message, &self.payload) {
+                    if let Some(metadata) = layout::decode_metadata(tables.dialect(), message, &self.payload) {
                         header.fields = metadata.fields;
                         header.residue = metadata.residue;
                     }

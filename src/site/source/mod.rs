@@ -11,6 +11,7 @@ mod files;
 mod fresh;
 mod located;
 mod messages;
+mod newer;
 mod owners;
 mod parts;
 mod queue;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::newer;
 use super::owners::Owners;
 use super::parts::{Parts, data_owner};
 use super::structs::{Structs, release_in_control_file};
@@ -22,6 +23,7 @@ struct Opened {
     structs: Structs,
     data_owner: (u32, u32),
     info: SiteInfo,
+    newer: Option<String>,
 }
 
 impl Site {
@@ -46,7 +48,8 @@ impl Site {
         let mut owners = Owners::new(data_owner.0, data_owner.1);
         let structs = Structs::read(&parts, tables.dialect(), has_settings, &mut owners)?;
         let info = site_info(&tables, &structs, &parts, release_by, owners)?;
-        Ok(Site(Arc::new(Opened { parts, tables, structs, data_owner, info })))
+        let newer = newer::notice(&tables)?;
+        Ok(Site(Arc::new(Opened { parts, tables, structs, data_owner, info, newer })))
     }
 
     /// Begins a walk over all records.
@@ -57,6 +60,11 @@ impl Site {
     /// Begins a walk over what is outside of the tables, and over the logs of the site.
     pub(in crate::site) fn files<'s>(&'s self, monitor: &'s dyn Monitor) -> SiteSource<'s> {
         SiteSource::of_files(self, monitor)
+    }
+
+    /// What a person must know of a site whose release is newer than all that are known.
+    pub fn notice(&self) -> Option<&str> {
+        self.0.newer.as_deref()
     }
 
     /// What is known of the site from the beginning.

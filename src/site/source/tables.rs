@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::ReadSiteError;
-use crate::record::Layout;
+use crate::record::{ByteOrder, Layout};
 use crate::site::btree::{Item, Table};
-use crate::site::layout::{self, Detected, Dialect, MAX_PAIR_VALUE_BYTES, Sample, table};
+use crate::site::layout::{self, Detected, Dialect, MAX_PAIR_VALUE_BYTES, Shown, table};
 
 /// All tables that are there, and the layout of what is in them.
 pub(in crate::site) struct Tables {
@@ -15,7 +15,6 @@ pub(in crate::site) struct Tables {
     /// What told the layout, in words.
     pub layout_by: String,
     release: i64,
-    samples: Vec<Sample>,
 }
 
 impl Tables {
@@ -37,12 +36,11 @@ impl Tables {
                 tables.insert(number, Table::open(&path)?);
             }
         }
-        let samples = samples(&tables)?;
         let Detected { layout, by } = match told {
             Some(layout) => Detected { layout, by: "as told".into() },
-            None => layout::detect(&samples)?,
+            None => detected(&tables)?,
         };
-        Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release, samples })
+        Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release })
     }
 
     /// The table of that number, if the site has it.
@@ -91,7 +89,7 @@ impl Tables {
     /// Finds the release whose schema the tables have, and gives back what told it. `control` is what stands in `citadel.control`.
     pub fn find_release(&mut self, has_settings: bool, control: Option<i64>) -> Result<String, ReadSiteError> {
         let level = self.setting("MM_hosted_upgrade_level")?;
-        let (release, by) = layout::release(level.as_deref(), has_settings, control, self.layout, &self.samples)?;
+        let (release, by) = layout::release(level.as_deref(), has_settings, control, self.layout)?;
         self.release = release;
         Ok(by.to_owned())
     }
@@ -109,24 +107,35 @@ pub(in crate::site) fn table_number(name: &str) -> Option<u8> {
     (format!("{number:02x}") == digits).then_some(number)
 }
 
-/// So many pairs of each table tell the layout: enough to outvote a damaged one.
-const SAMPLES: usize = 200;
+/// So many pairs of each table are looked at first: most sites show their layout by them, and a damaged one is outvoted.
+const SAMPLE: usize = 200;
 
-/// The first pairs of each table, as far as the layout shows in them.
-fn samples(tables: &BTreeMap<u8, Table>) -> Result<Vec<Sample>, ReadSiteError> {
-    let mut samples = Vec::new();
-    for (number, table) in tables {
-        let mut items = table.items();
-        let mut item = Item::default();
-        let order = table.byte_order();
-        samples.push(Sample { table: *number, order, pair_bytes: None });
-        for _ in 0..SAMPLES {
-            if !items.next_into(&mut item)? {
-                break;
-            }
-            let pair_bytes = Some((item.key.len(), u64::from(item.value.len())));
-            samples.push(Sample { table: *number, order, pair_bytes });
+/// A user is no longer than this.
+const MOST_USER_BYTES: u64 = 4096;
+
+/// The layout that the tables show: by some of their pairs, if that is clear, else by all of them.
+fn detected(tables: &BTreeMap<u8, Table>) -> Result<Detected, ReadSiteError> {
+    let order = layout::byte_order(tables.iter().map(|(number, table)| (*number, table.byte_order())))?;
+    match layout::only_fitting(&shown(tables, order, SAMPLE)?) {
+        Some(only) => Ok(only),
+        None => Ok(layout::detect(&shown(tables, order, usize::MAX)?)?),
+    }
+}
+
+/// What the first pairs of each table show.
+fn shown(tables: &BTreeMap<u8, Table>, order: ByteOrder, most: usize) -> Result<Shown, ReadSiteError> {
+    let mut shown = Shown::new(order);
+    for number in Shown::tables() {
+        let Some(table) = tables.get(&number) else { continue };
+        let (mut items, mut item) = (table.items(), Item::default());
+        let mut looked_at = 0;
+        while looked_at < most && items.next_into(&mut item)? {
+            looked_at += 1;
+            let value_bytes = u64::from(item.value.len());
+            let is_user = number == table::USERS && value_bytes <= MOST_USER_BYTES;
+            let value = if is_user { Some(table.read_all(&item.value, MOST_USER_BYTES)?) } else { None };
+            shown.look_at(number, &item.key, value_bytes, value.as_deref());
         }
     }
-    Ok(samples)
+    Ok(shown)
 }

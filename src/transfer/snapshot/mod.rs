@@ -144,7 +144,16 @@ fn in_place(request: &Request, parts: Parts, data: &Path, monitor: &dyn Monitor)
             Err(_) => {}
         }
     }
-    Ok(Taken { site: Site::of(parts)?, scratch: None })
+    Ok(Taken { site: opened(parts, monitor)?, scratch: None })
+}
+
+/// Opens what was taken, and says what a person must know of it.
+fn opened(parts: Parts, monitor: &dyn Monitor) -> Result<Site, Failure> {
+    let site = Site::of(parts)?;
+    if let Some(notice) = site.notice() {
+        monitor.warning(notice);
+    }
+    Ok(site)
 }
 
 /// A snapshot of a site whose server still refuses sessions.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Request, SnapshotFailure, Taken, source};
+use super::{Request, SnapshotFailure, Taken, opened, source};
 use crate::endpoint::{Class, Failure};
 use crate::monitor::Monitor;
 use crate::site::check::{Findings, cut, references, walk_tables};
@@ -10,7 +10,7 @@ use crate::site::inventory::Inventory;
 use crate::site::recovery::{self, Kind};
 use crate::site::salvage::salvage_site;
 use crate::site::snapshot::{CopiedFiles, Scratch, can_clone, check_space, estimate};
-use crate::site::{OwnSetting, Parts, Site, Watch, snapshot_now};
+use crate::site::{OwnSetting, Parts, Watch, snapshot_now};
 
 /// A copy of tables and logs.
 pub(super) struct Copied {
@@ -208,7 +208,7 @@ impl<'a> Workbench<'a> {
         if !settled.is_salvaged {
             warn_of(&findings, self.monitor);
         }
-        let site = Site::of(Parts {
+        let parts = Parts {
             site: self.request.site.clone(),
             data: settled.data,
             inventory: rest.inventory,
@@ -218,7 +218,8 @@ impl<'a> Workbench<'a> {
             watch: rest.watch,
             setting: rest.setting.or_else(|| self.request.own_setting()),
             losses: settled.losses,
-        })?;
+        };
+        let site = opened(parts, self.monitor)?;
         Ok(Taken { site, scratch: Some(self.scratch) })
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueHint};
+use ctdl_dump::record::Layout;
 
 use super::PeerOptions;
 use super::wait::waiting_time;
@@ -46,6 +47,11 @@ pub struct Pull {
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long, requires = "site")]
     pub replace: bool,
+    #[arg(long, value_name = "LAYOUT", conflicts_with = "output", help = format!(
+        "Write for a server of another machine than the one whose tables are in DIR, or than a 64-bit little-endian one: {}",
+        Layout::names()
+    ))]
+    pub layout: Option<Layout>,
     /// Replace FILE if it exists, once the new archive is complete
     #[arg(long, requires = "output")]
     pub force: bool,

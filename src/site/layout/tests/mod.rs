@@ -22,7 +22,7 @@ const LAYOUTS: [Layout; 7] = [
 ];
 
 /// One release of each kind of struct.
-const RELEASES: [i64; 6] = [772, 824, 902, 915, 930, 980];
+const RELEASES: [i64; 8] = [706, 772, 789, 824, 902, 915, 930, 980];
 
 static STRUCTS: [&StructLayout; 6] = [&USER, &ROOM, &FLOOR, &VISIT, &METADATA, &USE];
 

@@ -46,6 +46,7 @@ fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
         archive: kept.clone(),
         site: site.to_owned(),
         replace: args.replace,
+        layout: args.layout,
         json: args.json,
         ..Import::default()
     };

@@ -142,7 +142,7 @@ impl Arrived {
             scratch: None,
             reads_back: true,
             keeps_release: false,
-            layout: None,
+            layout: args.layout,
             replaces: args.replace,
         };
         let built = building::build(&mut merged, target, &building, monitor, context)?;
