@@ -17,6 +17,7 @@ const GROUP_BYTES: u64 = 8 << 20;
 #[derive(Debug, Default)]
 pub struct Ledger {
     cutter: BlockCutter,
+    /// The last record of the blocks that ended.
     last: Option<(Kind, Key)>,
     block: Option<OpenBlock>,
     group: Vec<ClosedBlock>,
@@ -51,8 +52,8 @@ pub struct ClosedBlock {
 impl Ledger {
     /// Kind and key of the record before, if that doesn't come before `header` in canonical order.
     pub fn disorder(&self, header: &Header) -> Option<String> {
-        let (kind, key) = self.last.as_ref()?;
-        ((*kind, key) >= (header.kind, &header.key)).then(|| format!("{kind} record {key}"))
+        let (kind, key) = self.last()?;
+        ((kind, key) >= (header.kind, &header.key)).then(|| format!("{kind} record {key}"))
     }
 
     /// Takes the next header and tells whether a block ends before it. Is called once for each record.
@@ -105,25 +106,24 @@ impl Ledger {
             }
             _ => self.kinds.push((header.kind, Count { records: 1, body_bytes: body_bytes(header) })),
         }
-        self.last = Some((header.kind, header.key.clone()));
     }
 
     /// Kind and key of the record that began last.
     pub fn last(&self) -> Option<(Kind, &Key)> {
-        self.last.as_ref().map(|(kind, key)| (*kind, key))
+        let of_block = self.block.as_ref().and_then(|block| block.identities.last());
+        let of_block = of_block.map(|identity| (identity.kind, &identity.key));
+        of_block.or_else(|| self.last.as_ref().map(|(kind, key)| (*kind, key)))
     }
 
     /// The record that began last is complete, with so many bytes in segments.
     pub fn end_record(&mut self, stored_bytes: u64, digest: &Digest) {
-        if let Some((kind, _)) = &self.last {
-            self.site.record(*kind, digest);
-        }
         if let Some(block) = &mut self.block {
             if let Some(storage) = block.storages.last_mut() {
                 storage.body_bytes = stored_bytes;
             }
             if let Some(identity) = block.identities.last_mut() {
                 identity.digest = *digest;
+                self.site.record(identity.kind, digest);
             }
         }
     }
@@ -132,6 +132,7 @@ impl Ledger {
     pub fn close_block(&mut self) {
         let Some(block) = self.block.take() else { return };
         let Some(Identity { kind, key, .. }) = block.identities.first().cloned() else { return };
+        self.last = block.identities.last().map(|identity| (identity.kind, identity.key.clone()));
         self.group_bytes += block.bytes;
         let segment = Segment {
             identities: block.identities,

@@ -1,5 +1,7 @@
 //! A record's header in CBOR (`format-spec/record.md`, section 4).
 
+use std::ops::Range;
+
 use super::cbor::{Decoder, Encoder, Head};
 use super::{CodecError, numbers};
 use crate::record::schema::{self, FieldType};
@@ -48,27 +50,54 @@ pub fn encode(header: &Header, encoder: &mut Encoder) {
     }
 }
 
+/// A header that was read, and which of the bytes are its key and its fields. There is one encoding of each, so that these bytes are what
+/// `encode_key` and `encode_fields` would make of them.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The header.
+    pub header: Header,
+    /// Where its key stands in the decoder's bytes.
+    pub key: Range<usize>,
+    /// Where its fields stand there.
+    pub fields: Range<usize>,
+}
+
 /// Reads one header and holds it against the schema of its kind.
 pub fn decode(decoder: &mut Decoder) -> Result<Header, CodecError> {
-    let header = decode_unchecked(decoder)?;
-    schema::check(&header)?;
-    Ok(header)
+    Ok(decode_stored(decoder)?.header)
+}
+
+/// Reads one header, holds it against the schema of its kind, and tells where its parts stand.
+pub fn decode_stored(decoder: &mut Decoder) -> Result<Stored, CodecError> {
+    let stored = decode_parts(decoder)?;
+    schema::check(&stored.header)?;
+    Ok(stored)
 }
 
 /// Reads a header that isn't held against the schema of its kind: one whose body is yet to come into its place.
 pub fn decode_unchecked(decoder: &mut Decoder) -> Result<Header, CodecError> {
+    Ok(decode_parts(decoder)?.header)
+}
+
+fn decode_parts(decoder: &mut Decoder) -> Result<Stored, CodecError> {
     let start = decoder.offset();
+    let (mut key_at, mut fields_at) = (0..0, 0..0);
     let (mut kind, mut key, mut fields, mut body, mut residue) = (None, None, None, None, None);
     let mut pairs = decoder.map()?;
     while let Some(name) = pairs.next(decoder)? {
+        let value_at = decoder.offset();
         match name {
-            "key" => key = Some(decode_key(decoder)?),
+            "key" => {
+                key = Some(decode_key(decoder)?);
+                key_at = value_at..decoder.offset();
+            }
             "body" => body = Some(decode_body(decoder)?),
             "kind" => kind = Some(decode_kind(decoder)?),
             "fields" => {
                 // "kind" sorts before "fields", so it is known by now if it is there at all.
                 let kind = kind.ok_or_else(|| decoder.error("has no kind"))?;
                 fields = Some(decode_fields(kind, decoder)?);
+                fields_at = value_at..decoder.offset();
             }
             "residue" => residue = Some(decode_residue(decoder)?),
             _ => return Err(decoder.error("has an entry that headers don't have")),
@@ -82,7 +111,7 @@ pub fn decode_unchecked(decoder: &mut Decoder) -> Result<Header, CodecError> {
         return Err(CodecError::TooLong { what: "header", bytes, limit: MAX_HEADER_BYTES });
     }
     let body = body.map(|entry| body_of(kind, entry).map_err(|problem| decoder.error(problem))).transpose()?;
-    Ok(Header { kind, key, fields, body, residue })
+    Ok(Stored { header: Header { kind, key, fields, body, residue }, key: key_at, fields: fields_at })
 }
 
 /// Appends a key: its only part, or an array of its parts.
@@ -101,19 +130,25 @@ pub fn encode_key(key: &Key, encoder: &mut Encoder) {
 
 /// Reads a key.
 pub fn decode_key(decoder: &mut Decoder) -> Result<Key, CodecError> {
-    let is_array = matches!(decoder.peek()?, Head::Array(_));
-    let parts = if is_array { decoder.array()? } else { 1 };
-    if is_array && !(2..=3).contains(&parts) {
+    if !matches!(decoder.peek()?, Head::Array(_)) {
+        return Ok(Key::one(decode_key_part(decoder)?));
+    }
+    let parts = decoder.array()?;
+    if !(2..=3).contains(&parts) {
         return Err(decoder.error("a key has one, two or three parts"));
     }
     let mut key = Vec::with_capacity(parts);
     for _ in 0..parts {
-        key.push(match decoder.peek()? {
-            Head::Positive(_) | Head::Negative(_) => KeyPart::Number(decoder.int()?),
-            _ => KeyPart::Name(decoder.string()?.to_vec()),
-        });
+        key.push(decode_key_part(decoder)?);
     }
     Ok(Key::new(key))
+}
+
+fn decode_key_part(decoder: &mut Decoder) -> Result<KeyPart, CodecError> {
+    Ok(match decoder.peek()? {
+        Head::Positive(_) | Head::Negative(_) => KeyPart::Number(decoder.int()?),
+        _ => KeyPart::Name(decoder.string()?.to_vec()),
+    })
 }
 
 /// Reads the name of a kind.
@@ -136,11 +171,11 @@ pub fn encode_fields(fields: &Fields, encoder: &mut Encoder) {
 }
 
 fn decode_fields(kind: Kind, decoder: &mut Decoder) -> Result<Fields, CodecError> {
-    let mut fields = Fields::new();
+    let known = schema::of(kind).fields;
     let mut pairs = decoder.map()?;
+    let mut fields = Fields::with_capacity(pairs.left().min(known.len()));
     while let Some(name) = pairs.next(decoder)? {
-        let field = schema::of(kind)
-            .fields
+        let field = known
             .iter()
             .find(|field| field.name == name)
             .ok_or_else(|| decoder.error("a field that its kind doesn't have"))?;

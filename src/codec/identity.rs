@@ -2,7 +2,7 @@
 
 use super::Hasher;
 use super::cbor::Encoder;
-use super::header::{encode_fields, encode_key};
+use super::header::{Stored, encode_fields, encode_key};
 use crate::record::{Body, Header};
 
 /// A blake3 digest.
@@ -28,13 +28,27 @@ impl Default for RecordHasher {
 impl RecordHasher {
     /// Begins a record. A body inside the header is taken with it; the bytes of a longer one follow with `body`.
     pub fn begin(&mut self, header: &Header) {
+        self.begin_encoded(header, |encoder| {
+            encode_key(&header.key, encoder);
+            encode_fields(&header.fields, encoder);
+        });
+    }
+
+    /// The same, for a header that was read from these bytes: what stands there need not be encoded once more.
+    pub fn begin_stored(&mut self, stored: &Stored, bytes: &[u8]) {
+        self.begin_encoded(&stored.header, |encoder| {
+            encoder.encoded(&bytes[stored.key.clone()]);
+            encoder.encoded(&bytes[stored.fields.clone()]);
+        });
+    }
+
+    fn begin_encoded(&mut self, header: &Header, key_and_fields: impl FnOnce(&mut Encoder)) {
         self.hasher.reset();
         let encoder = &mut self.encoder;
         encoder.clear();
         encoder.array(4);
         encoder.text(header.kind.name());
-        encode_key(&header.key, encoder);
-        encode_fields(&header.fields, encoder);
+        key_and_fields(encoder);
         match &header.body {
             None => encoder.null(),
             Some(body) => encoder.unsigned(body.length()),

@@ -1,6 +1,8 @@
 //! Keys of records and their canonical order (`format-spec/record.md`, section 3).
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// The longest key in bytes: 8 for each number and the length of each name.
 pub const MAX_KEY_BYTES: usize = 4352;
@@ -15,43 +17,66 @@ pub enum KeyPart {
 }
 
 /// What tells a record from all others of its kind. The order is canonical.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Vec<KeyPart>);
+#[derive(Clone)]
+pub struct Key(Parts);
+
+/// Every record has a key, and most keys are numbers: they take no memory of their own.
+#[derive(Clone)]
+enum Parts {
+    One([KeyPart; 1]),
+    Two([KeyPart; 2]),
+    Three([KeyPart; 3]),
+    /// No kind has so many, or none.
+    Others(Vec<KeyPart>),
+}
 
 impl Key {
     /// A key of several parts. `record::schema` says which parts each kind has.
     pub fn new(parts: Vec<KeyPart>) -> Self {
-        Key(parts)
+        let parts = <[KeyPart; 1]>::try_from(parts).map(Parts::One);
+        let parts = parts.or_else(|parts| <[KeyPart; 2]>::try_from(parts).map(Parts::Two));
+        let parts = parts.or_else(|parts| <[KeyPart; 3]>::try_from(parts).map(Parts::Three));
+        Key(parts.unwrap_or_else(Parts::Others))
+    }
+
+    /// A key that is one part.
+    pub fn one(part: KeyPart) -> Self {
+        Key(Parts::One([part]))
     }
 
     /// A key that is one number.
     pub fn number(number: i64) -> Self {
-        Key(vec![KeyPart::Number(number)])
+        Key::one(KeyPart::Number(number))
     }
 
     /// A key that is one name.
     pub fn name(name: impl Into<Vec<u8>>) -> Self {
-        Key(vec![KeyPart::Name(name.into())])
+        Key::one(KeyPart::Name(name.into()))
     }
 
     /// A number and a name: `euid` (room, EUID) and `table` (table, key).
     pub fn number_and_name(number: i64, name: impl Into<Vec<u8>>) -> Self {
-        Key(vec![KeyPart::Number(number), KeyPart::Name(name.into())])
+        Key(Parts::Two([KeyPart::Number(number), KeyPart::Name(name.into())]))
     }
 
     /// Three numbers: `visit` (room, generation, user).
     pub fn numbers(numbers: [i64; 3]) -> Self {
-        Key(numbers.into_iter().map(KeyPart::Number).collect())
+        Key(Parts::Three(numbers.map(KeyPart::Number)))
     }
 
     /// The parts.
     pub fn parts(&self) -> &[KeyPart] {
-        &self.0
+        match &self.0 {
+            Parts::One(parts) => parts,
+            Parts::Two(parts) => parts,
+            Parts::Three(parts) => parts,
+            Parts::Others(parts) => parts,
+        }
     }
 
     /// The first number of the key, if it begins with one.
     pub fn first_number(&self) -> Option<i64> {
-        match self.0.first() {
+        match self.parts().first() {
             Some(KeyPart::Number(number)) => Some(*number),
             _ => None,
         }
@@ -59,7 +84,7 @@ impl Key {
 
     /// The name at the end of the key, if it ends with one.
     pub fn last_name(&self) -> Option<&[u8]> {
-        match self.0.last() {
+        match self.parts().last() {
             Some(KeyPart::Name(name)) => Some(name),
             _ => None,
         }
@@ -67,7 +92,7 @@ impl Key {
 
     /// The three numbers of a `visit` key.
     pub fn as_numbers(&self) -> Option<[i64; 3]> {
-        match self.0.as_slice() {
+        match self.parts() {
             [KeyPart::Number(a), KeyPart::Number(b), KeyPart::Number(c)] => Some([*a, *b, *c]),
             _ => None,
         }
@@ -75,7 +100,7 @@ impl Key {
 
     /// Size in bytes, as `MAX_KEY_BYTES` counts it.
     pub fn size(&self) -> usize {
-        self.0
+        self.parts()
             .iter()
             .map(|part| match part {
                 KeyPart::Number(_) => 8,
@@ -86,7 +111,7 @@ impl Key {
 
     /// Appends bytes whose plain order is the order of keys of one kind (a name comes last in every kind).
     pub fn sort_bytes(&self, out: &mut Vec<u8>) {
-        for part in &self.0 {
+        for part in self.parts() {
             match part {
                 KeyPart::Number(number) => {
                     out.push(1);
@@ -102,10 +127,42 @@ impl Key {
     }
 }
 
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(other.parts())
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.parts()).finish()
+    }
+}
+
 /// As a person reads it: numbers in decimal, names as text with what is not printable escaped, parts separated by `/`.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, part) in self.0.iter().enumerate() {
+        for (index, part) in self.parts().iter().enumerate() {
             if index > 0 {
                 f.write_str("/")?;
             }

@@ -15,4 +15,5 @@ pub use key::{Key, KeyPart, MAX_KEY_BYTES};
 pub use kind::{Kind, UnknownKind};
 pub use layout::{ByteOrder, Layout, Model, UnknownLayout};
 pub use site_info::{End, Root, SiteInfo, Snapshot};
+pub(crate) use value::is_same_name;
 pub use value::{Fields, Owner, Value, printable};

@@ -34,9 +34,18 @@ impl Fields {
         Self::default()
     }
 
+    /// No fields, and room for so many.
+    pub fn with_capacity(fields: usize) -> Self {
+        Fields(Vec::with_capacity(fields))
+    }
+
     /// Sets a field. Kept in the order of deterministic CBOR: shorter names first, then by bytes.
     pub fn set(&mut self, name: &'static str, value: Value) {
-        match self.position(name) {
+        // Most fields come in their order.
+        if self.0.last().is_none_or(|(last, _)| (last.len(), *last) < (name.len(), name)) {
+            return self.0.push((name, value));
+        }
+        match self.0.binary_search_by(|(other, _)| (other.len(), *other).cmp(&(name.len(), name))) {
             Ok(index) => self.0[index].1 = value,
             Err(index) => self.0.insert(index, (name, value)),
         }
@@ -54,14 +63,14 @@ impl Fields {
 
     /// Removes a field, if it is there.
     pub fn remove(&mut self, name: &str) {
-        if let Ok(index) = self.position(name) {
+        if let Some(index) = self.position(name) {
             self.0.remove(index);
         }
     }
 
     /// The field of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.position(name).ok().map(|index| &self.0[index].1)
+        self.position(name).map(|index| &self.0[index].1)
     }
 
     /// The field of that name, if it is an integer.
@@ -85,9 +94,15 @@ impl Fields {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| (other.len(), *other).cmp(&(name.len(), name)))
+    /// One after the other: there are few of them, and their lengths tell most apart.
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(other, _)| is_same_name(other, name))
     }
+}
+
+/// Whether two names of fields are the same one. Both come from `record::schema` nearly always, and are the same text in the same place.
+pub(crate) fn is_same_name(a: &str, b: &str) -> bool {
+    a.len() == b.len() && (std::ptr::eq(a.as_ptr(), b.as_ptr()) || a == b)
 }
 
 impl fmt::Display for Value {

@@ -17,6 +17,7 @@ use super::ledger::Ledger;
 use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
 use super::{SITE_MEMBER, name};
 use crate::codec::cbor::Decoder;
+use crate::codec::header::Stored;
 use crate::codec::segment::Cutter;
 use crate::codec::{Digest, RecordHasher, header, site_info};
 use crate::endpoint::{Failure, Source};
@@ -63,6 +64,13 @@ struct Member {
     block_offset: u64,
     /// Whether nothing may be added to it, because its last record has a longer body.
     is_closed: bool,
+}
+
+impl Member {
+    /// The headers that were not decoded yet.
+    fn undecoded(&self) -> &[u8] {
+        &self.raw[TAR_BLOCK_BYTES + self.decoded..TAR_BLOCK_BYTES + self.content_bytes]
+    }
 }
 
 impl<R: Read> Reader<R> {
@@ -112,9 +120,9 @@ impl<R: Read> Reader<R> {
         }
         self.buffer = rest;
         if self.member.decoded < self.member.content_bytes {
-            let (header, header_bytes) = self.decode_header()?;
-            self.check_inside_member(&header)?;
-            return self.begin_record(header, header_bytes).map(Some);
+            let (stored, header_bytes) = self.decode_header()?;
+            self.check_inside_member(&stored.header)?;
+            return self.begin_record(stored, header_bytes).map(Some);
         }
         if self.stream.upcoming()? == Next::Alone {
             let was_due = self.read_group()?;
@@ -146,12 +154,13 @@ impl<R: Read> Reader<R> {
         self.stream.padding(content_bytes, &mut raw)?;
         self.member = Member { raw, content_bytes, ..Member::default() };
 
-        let (header, header_bytes) = self.decode_header()?;
+        let (stored, header_bytes) = self.decode_header()?;
+        let header = &stored.header;
         let stem = name::stem(header.kind, &header.key);
         member::check_header(&tar_header, &name::headers(&stem), content_bytes)
             .map_err(|problem| self.stream.tar_error(problem))?;
-        self.check_order(&header)?;
-        self.check_between_members(&header, header_bytes, before)?;
+        self.check_order(header)?;
+        self.check_between_members(header, header_bytes, before)?;
         if !self.ledger.has_open_block() {
             self.ledger.open_block(position);
         }
@@ -159,7 +168,7 @@ impl<R: Read> Reader<R> {
         self.member.kind = Some(header.kind);
         self.member.block_offset = self.ledger.block_bytes();
         self.ledger.take_bytes(&self.member.raw);
-        self.begin_record(header, header_bytes)
+        self.begin_record(stored, header_bytes)
     }
 
     /// Fails unless the format begins a new member with this header, after one with `before`.
@@ -218,19 +227,19 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    fn decode_header(&mut self) -> Result<(Header, usize), ReadError> {
-        let content = &self.member.raw[TAR_BLOCK_BYTES..TAR_BLOCK_BYTES + self.member.content_bytes];
-        let mut decoder = Decoder::new(&content[self.member.decoded..], "header");
-        let header = header::decode(&mut decoder).map_err(|source| self.stream.codec_error(source))?;
-        Ok((header, decoder.offset()))
+    fn decode_header(&mut self) -> Result<(Stored, usize), ReadError> {
+        let mut decoder = Decoder::new(self.member.undecoded(), "header");
+        let stored = header::decode_stored(&mut decoder).map_err(|source| self.stream.codec_error(source))?;
+        Ok((stored, decoder.offset()))
     }
 
-    fn begin_record(&mut self, header: Header, header_bytes: usize) -> Result<Header, ReadError> {
+    fn begin_record(&mut self, stored: Stored, header_bytes: usize) -> Result<Header, ReadError> {
+        self.hasher.begin_stored(&stored, self.member.undecoded());
+        let header = stored.header;
         let offset = self.member.block_offset + (TAR_BLOCK_BYTES + self.member.decoded) as u64;
         // A member has at most 65,536 bytes, and so has a header in it.
         self.ledger.begin_record(&header, offset, header_bytes as u32);
         self.member.decoded += header_bytes;
-        self.hasher.begin(&header);
         self.record = OpenRecord::new(&header);
         if self.record.is_none() {
             self.digest = self.hasher.digest();

@@ -78,6 +78,11 @@ impl Encoder {
         self.head(Head::Map(pairs as u64));
     }
 
+    /// Items that are encoded already.
+    pub fn encoded(&mut self, items: &[u8]) {
+        self.bytes.extend_from_slice(items);
+    }
+
     /// The value null.
     pub fn null(&mut self) {
         self.head(Head::Null);
@@ -251,6 +256,11 @@ pub struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
+    /// How many pairs were not read yet.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// The next key; its value must be read before the next call. `None` at the end.
     pub fn next(&mut self, decoder: &mut Decoder<'a>) -> Result<Option<&'a str>, CodecError> {
         if self.left == 0 {

@@ -1,7 +1,7 @@
 //! The one check of a header against the schema of its kind.
 
 use super::{BodyRule, CONFIG_FILE, CONTROL_FILE, FieldType, PartType, REFCOUNT_FILE, of};
-use crate::record::{Body, Header, KeyPart, Kind, MAX_KEY_BYTES, Value};
+use crate::record::{Body, Header, KeyPart, Kind, MAX_KEY_BYTES, Value, is_same_name};
 
 /// The first release whose `citadel.control` says of which Berkeley DB the tables are.
 const FIRST_WITH_DBVERSION: i64 = 737;
@@ -31,7 +31,7 @@ fn problem(header: &Header) -> Option<String> {
         return Some(format!("the key has {} bytes, more than {MAX_KEY_BYTES}", header.key.size()));
     }
     for (name, value) in header.fields.iter() {
-        match schema.fields.iter().find(|field| field.name == name) {
+        match schema.fields.iter().find(|field| is_same_name(field.name, name)) {
             None => return Some(format!("has a field \"{name}\", which the kind doesn't have")),
             Some(field) if !value_fits(value, field.field_type) => {
                 return Some(format!("field \"{name}\" is {value}, which is not {:?}", field.field_type));

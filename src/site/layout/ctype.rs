@@ -128,11 +128,14 @@ impl StructLayout {
 
     /// Size of the struct in bytes.
     pub fn size(&self, dialect: Dialect) -> usize {
-        let of_head = self.head.iter().map(|c_type| c_type.alignment(dialect.layout));
-        let members = || self.members(dialect);
-        let alignment = of_head.chain(members().map(|(field, _)| field.c_type.alignment(dialect.layout))).max();
-        let end = members().last().map_or(0, |(field, offset)| offset + field.c_type.size(dialect.layout));
-        end.next_multiple_of(alignment.unwrap_or(1))
+        let layout = dialect.layout;
+        let mut alignment = self.head.iter().map(|c_type| c_type.alignment(layout)).max().unwrap_or(1);
+        let mut end = 0;
+        for (field, offset) in self.members(dialect) {
+            alignment = alignment.max(field.c_type.alignment(layout));
+            end = offset + field.c_type.size(layout);
+        }
+        end.next_multiple_of(alignment)
     }
 
     /// The sizes that it has had, in bytes: one record after the other, a site has those of all releases that it has seen.
@@ -166,9 +169,16 @@ pub fn decode(layout_of: &StructLayout, dialect: impl Into<Dialect>, value: &[u8
     let dialect = dialect.into();
     let layout = dialect.layout;
     let size = layout_of.size(dialect);
-    let mut whole = value.get(..size).unwrap_or(value).to_vec();
-    whole.resize(size, 0);
-    let mut fields = Fields::new();
+    let mut longer = Vec::new();
+    let whole = match value.get(..size) {
+        Some(whole) => whole,
+        None => {
+            longer.extend_from_slice(value);
+            longer.resize(size, 0);
+            &longer
+        }
+    };
+    let mut fields = Fields::with_capacity(layout_of.fields.len());
     for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
         let stored = &whole[start..start + field.c_type.size(layout)];
         let value = match field.c_type {
@@ -198,7 +208,8 @@ pub fn encode(
 ) -> Result<Vec<u8>, Problem> {
     let dialect = dialect.into();
     let layout = dialect.layout;
-    let mut value = Vec::with_capacity(layout_of.size(dialect));
+    let struct_bytes = layout_of.size(dialect);
+    let mut value = Vec::with_capacity(struct_bytes);
     if head.len() != layout_of.head.len() {
         return Err(Problem::FieldMissing { field: "the key" });
     }
@@ -213,7 +224,7 @@ pub fn encode(
             _ => return Err(Problem::FieldMissing { field: "the key" }),
         }
     }
-    value.resize(layout_of.size(dialect), 0);
+    value.resize(struct_bytes, 0);
     for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
         let size = field.c_type.size(layout);
         let place = &mut value[start..start + size];

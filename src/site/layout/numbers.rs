@@ -22,6 +22,22 @@ struct Words {
 }
 
 impl Words {
+    /// Whether the next piece begins with a whole word, of as many bytes in the table as in a record's body.
+    fn are_whole(&self, layout: Layout) -> bool {
+        self.waiting.is_empty() && layout.word_bytes() == 8
+    }
+
+    /// Appends all words of such a piece, which differ between table and body in their byte order if at all.
+    fn turn(&mut self, layout: Layout, piece: &[u8], out: &mut Vec<u8>) {
+        let (words, rest) = piece.as_chunks::<8>();
+        let start = out.len();
+        out.extend_from_slice(words.as_flattened());
+        if layout.order == ByteOrder::Little {
+            out[start..].as_chunks_mut::<8>().0.iter_mut().for_each(|word| word.reverse());
+        }
+        self.waiting.extend_from_slice(rest);
+    }
+
     fn each<E>(
         &mut self,
         word: usize,
@@ -64,6 +80,9 @@ impl ToBody {
     /// Appends the numbers that are complete by now to `body`. `list_body_bytes` tells beforehand whether the list ends with a whole one.
     pub fn push(&mut self, piece: &[u8], body: &mut Vec<u8>) {
         let order = self.layout.order;
+        if self.words.are_whole(self.layout) {
+            return self.words.turn(self.layout, piece, body);
+        }
         let never: Result<(), std::convert::Infallible> = self.words.each(self.layout.word_bytes(), piece, |word| {
             body.extend_from_slice(&bytes::read_signed(word, order).to_be_bytes());
             Ok(())
@@ -90,6 +109,11 @@ impl FromBody {
     /// Appends the numbers that are complete by now to `value`. A number that no `long` of the layout holds is an error.
     pub fn push(&mut self, piece: &[u8], value: &mut Vec<u8>) -> Result<(), Problem> {
         let layout = self.layout;
+        if self.words.are_whole(layout) {
+            // Whatever 64 bits hold, a `long` of 64 bits does.
+            self.words.turn(layout, piece, value);
+            return Ok(());
+        }
         self.words.each(8, piece, |word| {
             let number = bytes::read_signed(word, ByteOrder::Big);
             bytes::push(value, "a number of the list", number, layout.word_bytes(), layout)

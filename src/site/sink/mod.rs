@@ -35,7 +35,7 @@ use tables::{TableSet, ValueStream};
 
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink};
-use crate::record::{Body, End, Header, Kind, Layout, SiteInfo};
+use crate::record::{Body, End, Fields, Header, Kind, Layout, SiteInfo};
 use crate::site::layout::{self, Dialect, FromBody, LayoutError, MessageKey, table};
 
 /// Writes a site into a directory.
@@ -306,8 +306,15 @@ impl Sink for SiteSink {
             self.hasher.begin(&header);
         }
         let begun = self.begin_record(&header);
-        if header.kind != Kind::Message {
-            self.header = Some((header.into_owned(), is_changed));
+        match self.current {
+            _ if header.kind == Kind::Message => {}
+            Current::Nothing | Current::Numbers(..) | Current::Values(_) => {
+                // It is only named from now on, if it doesn't fit.
+                let (kind, key) = (header.kind, header.key.clone());
+                let named = Header { kind, key, fields: Fields::new(), body: None, residue: None };
+                self.header = Some((named, is_changed));
+            }
+            _ => self.header = Some((header.into_owned(), is_changed)),
         }
         Ok(self.keep_misfit(begun)?)
     }

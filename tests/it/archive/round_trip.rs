@@ -2,7 +2,7 @@
 
 use ctdl_dump::archive::{Options, Reader, Writer};
 use ctdl_dump::codec::cbor::{Decoder, Encoder};
-use ctdl_dump::codec::header;
+use ctdl_dump::codec::{RecordHasher, header};
 use ctdl_dump::endpoint::{Sink, Source};
 use ctdl_dump::record::{Body, End, Kind};
 use proptest::prelude::*;
@@ -24,8 +24,13 @@ proptest! {
         let mut encoder = Encoder::new();
         header::encode(&record.header, &mut encoder);
         let mut decoder = Decoder::new(encoder.as_bytes(), "header");
-        prop_assert_eq!(header::decode(&mut decoder).unwrap(), record.header);
+        let stored = header::decode_stored(&mut decoder).unwrap();
+        prop_assert_eq!(&stored.header, &record.header);
         prop_assert!(decoder.is_at_end());
+        let (mut anew, mut as_stored) = (RecordHasher::default(), RecordHasher::default());
+        anew.begin(&record.header);
+        as_stored.begin_stored(&stored, encoder.as_bytes());
+        prop_assert_eq!(anew.digest(), as_stored.digest());
     }
 }
 
