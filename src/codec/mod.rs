@@ -1,7 +1,7 @@
 //! How records are encoded, cut and digested, for all places alike.
 //!
 //! `cbor` is the deterministic encoding, `header` a record's header in it, `segment` the cutting of bodies, `fold` how base64 in bodies is
-//! stored decoded, `numbers` how message numbers are stored, `hasher` and `identity` the digests, `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the
+//! stored decoded, `numbers` how message numbers are stored, `hasher`, `side_by_side` and `identity` the digests, `block` where blocks end, `manifest` what an archive or a peer says of its blocks, `site_info` the
 //! first and last words about a site.
 //! Obeys `format-spec/record.md` and `format-spec/archive.md`. Nothing in here knows of files or tables.
 
@@ -14,11 +14,12 @@ pub mod identity;
 pub mod manifest;
 pub mod numbers;
 pub mod segment;
+mod side_by_side;
 pub mod site_info;
 
 pub use hasher::Hasher;
 pub use header::MAX_HEADER_BYTES;
-pub use identity::{Digest, RecordHasher, SiteHasher};
+pub use identity::{Digest, RecordHasher, ShortRecords, SiteHasher};
 pub use segment::SEGMENT_BYTES;
 
 /// What is wrong with encoded bytes, and where in them.

@@ -2,6 +2,7 @@
 
 mod body;
 mod frames;
+mod headers;
 mod manifest;
 mod scan;
 mod stream;
@@ -10,16 +11,15 @@ use std::io::Read;
 
 use self::body::OpenRecord;
 use self::frames::Frames;
+use self::headers::{Decoded, Member};
 pub use self::scan::describe;
 use self::stream::{Next, Stream};
 use super::error::ReadError;
 use super::ledger::Ledger;
 use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
 use super::{SITE_MEMBER, name};
-use crate::codec::cbor::Decoder;
-use crate::codec::header::Stored;
 use crate::codec::segment::Cutter;
-use crate::codec::{Digest, RecordHasher, header, site_info};
+use crate::codec::{Digest, RecordHasher, ShortRecords, site_info};
 use crate::endpoint::{Failure, Source};
 use crate::record::{End, Header, Kind, SiteInfo};
 
@@ -33,6 +33,7 @@ pub struct Reader<R> {
     state: State,
     ledger: Ledger,
     hasher: RecordHasher,
+    short_records: ShortRecords,
     digest: Digest,
     member: Member,
     record: Option<OpenRecord>,
@@ -52,27 +53,6 @@ enum State {
     Failed,
 }
 
-/// The present member of headers: its tar header, content and padding, and how far it was decoded.
-#[derive(Debug, Default)]
-struct Member {
-    raw: Vec<u8>,
-    content_bytes: usize,
-    decoded: usize,
-    stem: String,
-    kind: Option<Kind>,
-    /// Where it begins in its block.
-    block_offset: u64,
-    /// Whether nothing may be added to it, because its last record has a longer body.
-    is_closed: bool,
-}
-
-impl Member {
-    /// The headers that were not decoded yet.
-    fn undecoded(&self) -> &[u8] {
-        &self.raw[TAR_BLOCK_BYTES + self.decoded..TAR_BLOCK_BYTES + self.content_bytes]
-    }
-}
-
 impl<R: Read> Reader<R> {
     /// Begins to read: up to what `site.cbor` says. `threads` unpack frames ahead of their use; with 0 the caller's own does it.
     pub fn new(input: R, threads: usize) -> Result<Self, ReadError> {
@@ -87,6 +67,7 @@ impl<R: Read> Reader<R> {
             state: State::Records,
             ledger: Ledger::default(),
             hasher: RecordHasher::default(),
+            short_records: ShortRecords::default(),
             digest: Digest::default(),
             member: Member::default(),
             record: None,
@@ -120,9 +101,9 @@ impl<R: Read> Reader<R> {
         }
         self.buffer = rest;
         if self.member.decoded < self.member.content_bytes {
-            let (stored, header_bytes) = self.decode_header()?;
-            self.check_inside_member(&stored.header)?;
-            return self.begin_record(stored, header_bytes).map(Some);
+            let decoded = self.decode_header()?;
+            self.check_inside_member(&decoded.stored.header)?;
+            return self.begin_record(decoded).map(Some);
         }
         if self.stream.upcoming()? == Next::Alone {
             let was_due = self.read_group()?;
@@ -152,15 +133,15 @@ impl<R: Read> Reader<R> {
         let content_bytes = member::content_bytes(&tar_header).map_err(|problem| self.stream.tar_error(problem))?;
         self.stream.take(content_bytes, &mut raw)?;
         self.stream.padding(content_bytes, &mut raw)?;
-        self.member = Member { raw, content_bytes, ..Member::default() };
+        self.member = Member::new(raw, content_bytes);
 
-        let (stored, header_bytes) = self.decode_header()?;
-        let header = &stored.header;
+        let decoded = self.decode_header()?;
+        let header = &decoded.stored.header;
         let stem = name::stem(header.kind, &header.key);
         member::check_header(&tar_header, &name::headers(&stem), content_bytes)
             .map_err(|problem| self.stream.tar_error(problem))?;
         self.check_order(header)?;
-        self.check_between_members(header, header_bytes, before)?;
+        self.check_between_members(header, decoded.bytes, before)?;
         if !self.ledger.has_open_block() {
             self.ledger.open_block(position);
         }
@@ -168,7 +149,7 @@ impl<R: Read> Reader<R> {
         self.member.kind = Some(header.kind);
         self.member.block_offset = self.ledger.block_bytes();
         self.ledger.take_bytes(&self.member.raw);
-        self.begin_record(stored, header_bytes)
+        self.begin_record(decoded)
     }
 
     /// Fails unless the format begins a new member with this header, after one with `before`.
@@ -227,14 +208,11 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    fn decode_header(&mut self) -> Result<(Stored, usize), ReadError> {
-        let mut decoder = Decoder::new(self.member.undecoded(), "header");
-        let stored = header::decode_stored(&mut decoder).map_err(|source| self.stream.codec_error(source))?;
-        Ok((stored, decoder.offset()))
-    }
-
-    fn begin_record(&mut self, stored: Stored, header_bytes: usize) -> Result<Header, ReadError> {
-        self.hasher.begin_stored(&stored, self.member.undecoded());
+    fn begin_record(&mut self, decoded: Decoded) -> Result<Header, ReadError> {
+        let Decoded { stored, bytes: header_bytes, digest } = decoded;
+        if digest.is_none() {
+            self.hasher.begin_stored(&stored, self.member.undecoded());
+        }
         let header = stored.header;
         let offset = self.member.block_offset + (TAR_BLOCK_BYTES + self.member.decoded) as u64;
         // A member has at most 65,536 bytes, and so has a header in it.
@@ -242,7 +220,7 @@ impl<R: Read> Reader<R> {
         self.member.decoded += header_bytes;
         self.record = OpenRecord::new(&header);
         if self.record.is_none() {
-            self.digest = self.hasher.digest();
+            self.digest = digest.unwrap_or_else(|| self.hasher.digest());
             self.ledger.end_record(0, &self.digest);
             return Ok(header);
         }

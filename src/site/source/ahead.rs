@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::{ReadOptions, ReadSiteError, Site, WithBodies};
-use crate::codec::{Digest, RecordHasher};
+use crate::codec::{Digest, RecordHasher, ShortRecords};
 use crate::endpoint::{Failure, Source};
 use crate::monitor::Monitor;
 use crate::record::{Body, End, Header, SiteInfo};
@@ -34,6 +34,9 @@ pub struct SiteSource<'s> {
     batch: Batch,
     is_over: bool,
     hasher: RecordHasher,
+    short_records: ShortRecords,
+    /// The digest of the present record, if it has no longer body.
+    digest: Option<Digest>,
 }
 
 /// The thread that walks.
@@ -55,6 +58,8 @@ enum Step {
 #[derive(Default)]
 struct Batch {
     steps: VecDeque<Step>,
+    /// The digests of its records that have no longer body.
+    digests: VecDeque<Digest>,
     bytes: usize,
     /// How far the walk was at its end.
     position: Option<(u64, u64)>,
@@ -82,6 +87,8 @@ impl<'s> SiteSource<'s> {
             batch: Batch::default(),
             is_over: false,
             hasher: RecordHasher::default(),
+            short_records: ShortRecords::default(),
+            digest: None,
         }
     }
 
@@ -108,12 +115,25 @@ impl<'s> SiteSource<'s> {
             match walk.batch(self.monitor) {
                 Some(batch) => {
                     self.batch = batch?;
+                    self.batch.digests = self.digests().into();
                     self.is_over = self.batch.is_last;
                 }
                 None => self.panicked(),
             }
         }
         Ok(self.batch.steps.front())
+    }
+
+    /// The digests of the batch's records that have no longer body.
+    fn digests(&mut self) -> Vec<Digest> {
+        let short = self.batch.steps.iter().filter_map(|step| match step {
+            Step::Record(header) => Some(header).filter(|header| ShortRecords::take(header)),
+            Step::Segment(_) => None,
+        });
+        short.for_each(|header| self.short_records.push(header));
+        let mut digests = Vec::new();
+        self.short_records.digests(&mut digests);
+        digests
     }
 
     /// The walk has ended without its end: the panic that has ended it goes on here, or it would look like the end of all records.
@@ -140,7 +160,10 @@ impl Source for SiteSource<'_> {
                 None => return Ok(None),
                 Some(Step::Segment(_)) => {}
                 Some(Step::Record(header)) => {
-                    self.hasher.begin(&header);
+                    self.digest = if ShortRecords::take(&header) { self.batch.digests.pop_front() } else { None };
+                    if self.digest.is_none() {
+                        self.hasher.begin(&header);
+                    }
                     return Ok(Some(header));
                 }
             }
@@ -163,7 +186,7 @@ impl Source for SiteSource<'_> {
     }
 
     fn digest(&self) -> Digest {
-        self.hasher.digest()
+        self.digest.unwrap_or_else(|| self.hasher.digest())
     }
 
     fn finish(&mut self) -> Result<End, Failure> {
