@@ -11,7 +11,8 @@ use ctdl_dump::site::layout::{CONFIG, CONTROL, Dialect, StructLayout};
 use ctdl_dump::site::{ReadOptions, Site, SiteOwner, SiteSink, SiteSource};
 use ctdl_dump::transfer::{Discard, copy};
 
-use crate::support::unpack_site;
+use super::moved::{done, run, said, text};
+use crate::support::{project, python, unpack_site};
 
 /// A real site, as a server of a near release would have it: its release, its settings, its counters.
 struct OfRelease<'s> {
@@ -139,4 +140,37 @@ fn a_newer_release_is_read_with_a_word_about_it() {
         notice.contains("release 990, newer than 980") && notice.contains("no longer than those of 980"),
         "{notice}"
     );
+}
+
+#[test]
+fn a_site_of_2007_becomes_what_one_of_2010_becomes_but_for_the_settings_that_it_had_not() {
+    let (packed, work) = (unpack_site("small-7xx"), tempfile::tempdir().unwrap());
+    let at = |name: &str| work.path().join(name);
+    let (archive, of_2007, of_2010) = (at("2010.ctz"), at("2007"), at("2010"));
+    done(&["export", "--site", text(packed.path()), "-o", text(&archive)]);
+    done(&["import", text(&archive), "--site", text(&of_2010)]);
+    done(&["import", text(&archive), "--site", text(&of_2007), "--keep-release"]);
+    // Release 706 has shorter structs in files, and neither users by number nor external identities.
+    let mut control = std::fs::read(of_2007.join("citadel.control")).unwrap();
+    control[32..36].copy_from_slice(&706i32.to_le_bytes());
+    std::fs::write(of_2007.join("citadel.control"), &control[..48]).unwrap();
+    let config = std::fs::read(of_2007.join("citadel.config")).unwrap();
+    std::fs::write(of_2007.join("citadel.config"), &config[..2904]).unwrap();
+    std::fs::remove_file(of_2007.join("data/cdb.0b")).unwrap();
+    std::fs::remove_file(of_2007.join("data/cdb.0c")).unwrap();
+
+    let (archive, new) = (at("2007.ctz"), at("new"));
+    done(&["export", "--site", text(&of_2007), "-o", text(&archive)]);
+    let second = python().arg(project("format-spec/ctz.py")).arg("verify").arg(&archive).output().unwrap();
+    assert!(second.status.success(), "{}", said(&second));
+    done(&["import", text(&archive), "--site", text(&new)]);
+    let differing = run(&["diff", text(&new), text(&of_2010)]);
+    let differing = String::from_utf8(differing.stdout).unwrap();
+    let later = ["c_imap_keep_from", "c_master_", "c_pager_program", "c_pop3_f", "c_spam_flag_only", "c_xmpp_"];
+    for line in differing.lines().filter(|line| !line.contains("c_config_created_or_migrated")) {
+        let is_later = later.iter().any(|name| line.starts_with(&format!("> config {name}")));
+        // Below 735 an account with the number 0 is removed.
+        assert!(is_later || line == "> user syscitadel", "{line}");
+    }
+    assert!(differing.contains("> config c_xmpp_s2s_port"), "{differing}");
 }
