@@ -82,7 +82,17 @@ impl Push<'_> {
         }
         let result = self.give(&mut client, told);
         self.wire_bytes += client.bytes().1;
-        if result? != self.total.digest {
+        let site_digest = match result {
+            Ok(site_digest) => site_digest,
+            Err(failure) => {
+                // Whoever has said no is left in good order.
+                if matches!(failure.cause(), Some(WireError::Refused { .. })) {
+                    client.leave();
+                }
+                return Err(failure);
+            }
+        };
+        if site_digest != self.total.digest {
             // Whatever is said now the peer would take for a sign that all is well, and forget that there was this push.
             let problem = "the site that it has put in place is not the one that was sent";
             return Err(WireError::Disagreement { problem }.into());
