@@ -1,10 +1,11 @@
 //! The one copy that every command is.
 
+use crate::archive::RandomReader;
 use crate::codec::manifest::Count;
 use crate::codec::{Digest, SiteHasher};
 use crate::endpoint::{Failure, Sink, Source};
 use crate::monitor::Monitor;
-use crate::record::{Body, End, Kind};
+use crate::record::{Body, End, Header, Kind};
 
 /// What was copied.
 #[derive(Clone, Debug)]
@@ -20,6 +21,22 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// What a copy of an archive comes to, by what its manifest says; no body is read.
+    ///
+    /// # Errors
+    /// When the archive is damaged where that stands.
+    pub fn of_archive(archive: &RandomReader) -> Result<Summary, Failure> {
+        let root = archive.root();
+        let mut left_out = Vec::new();
+        for kind in root.kinds.iter().map(|(kind, _)| *kind).filter(|kind| !kind.is_of_the_site()) {
+            for header in archive.headers(Some(kind))? {
+                left_out.push(why_left_out(&header?.0));
+            }
+        }
+        let end = End { state_after: root.state_after.clone() };
+        Ok(Summary { kinds: root.kinds.clone(), site_digest: root.site_digest, end, left_out })
+    }
+
     /// How many records there were.
     pub fn records(&self) -> u64 {
         self.kinds.iter().map(|(_, count)| count.records).sum()
@@ -69,8 +86,7 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor)
             _ => kinds.push((header.kind, Count { records: 1, body_bytes })),
         }
         if !header.kind.is_of_the_site() {
-            let why = header.fields.bytes("why").unwrap_or_default();
-            left_out.push((header.kind, format!("{}: {}", header.key, crate::record::printable(why))));
+            left_out.push(why_left_out(&header));
         }
         monitor.progress(0, 1);
         report_position(source, monitor);
@@ -81,6 +97,12 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor)
     let end = source.finish()?;
     sink.finish(&end)?;
     Ok(Summary { kinds, site_digest: site_hasher.digest(), end, left_out })
+}
+
+/// A `loss` or `omitted` record as a person reads it.
+fn why_left_out(header: &Header) -> (Kind, String) {
+    let why = header.fields.bytes("why").unwrap_or_default();
+    (header.kind, format!("{}: {}", header.key, crate::record::printable(why)))
 }
 
 fn report_position(source: &dyn Source, monitor: &dyn Monitor) {

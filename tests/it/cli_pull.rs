@@ -295,12 +295,28 @@ fn a_pulled_site_is_the_same_and_the_next_pull_brings_only_what_has_changed() {
     let first = wire_bytes(&[&"pull", &script.peer(), &"--site", &new]);
     assert!(first.contains("MiB came"), "{first}");
     same(&monday, &new);
+    let kept = work.path().join("new.ctdl-dump-pulled.ctz");
+    let identity = || std::os::unix::fs::MetadataExt::ino(&kept.metadata().unwrap());
+    let before = identity();
+    wire_bytes(&[&"pull", &script.peer(), &"--site", &new, &"--replace"]);
+    assert_eq!(identity(), before, "an archive that is right stays");
+    same(&monday, &new);
     script.set("archive", tuesday.to_str().unwrap());
     let refused = run(&[&"pull", &script.peer(), &"--site", &new]);
     assert_code(&refused, 1);
     assert!(said(&refused).contains("--replace"), "{}", said(&refused));
     let second = wire_bytes(&[&"pull", &script.peer(), &"--site", &new, &"--replace"]);
     assert!(second.contains("KiB came"), "{second}");
+    assert_ne!(identity(), before);
+    same(&tuesday, &new);
+    // One that is the same by its manifest and damaged in a body is found out by the import.
+    let mut damaged = std::fs::read(&kept).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(&kept, damaged).unwrap();
+    let refused = run(&[&"pull", &script.peer(), &"--site", &new, &"--replace"]);
+    assert_code(&refused, 3);
+    assert!(said(&refused).contains("remove it, and everything comes over the wire"), "{}", said(&refused));
     same(&tuesday, &new);
 }
 

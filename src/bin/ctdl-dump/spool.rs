@@ -77,6 +77,11 @@ impl Spool {
         self.beginning.as_ref().map(|(id, _locked)| (*id, before_of(&self.target)))
     }
 
+    /// Whether this is what it is going to be.
+    pub fn is_for(&self, target: &Path) -> bool {
+        self.target == target
+    }
+
     /// Gives up what is here already; `false` if that was nothing.
     pub fn forget(&mut self) -> Result<bool> {
         self.snapshot = None;

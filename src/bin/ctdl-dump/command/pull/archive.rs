@@ -10,7 +10,7 @@ use ctdl_dump::archive::{Options, RandomReader, ReadError, Reader, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::SiteInfo;
-use ctdl_dump::transfer::pull::{Comparison, Continued, Merged, complete_records};
+use ctdl_dump::transfer::pull::{Comparison, Continued, Merged, Plan, complete_records};
 use ctdl_dump::transfer::{Summary, copy};
 use ctdl_dump::wire::{Ahead, Info, Receiver, Scope, SnapshotId, Steady, WireError};
 
@@ -29,6 +29,8 @@ struct Done {
     summary: Summary,
     archive_bytes: u64,
     taken: Option<(u64, u64)>,
+    /// Whether what was here is what the peer has, so that nothing was written.
+    is_here: bool,
 }
 
 /// A snapshot that was pulled, and what it took.
@@ -88,10 +90,14 @@ pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) 
         wanted = None;
         begun_before = complete(&spool, output, args, context)?;
     };
-    spool.complete()?;
+    if done.is_here {
+        spool.discard()?
+    } else {
+        spool.complete()?
+    }
     // A peer that we have started may take a moment to go.
     steady.leave();
-    let Done { summary, archive_bytes, taken } = done;
+    let Done { summary, archive_bytes, taken, is_here: _ } = done;
     Ok(Pulled { summary, archive_bytes, taken, wire_bytes: bytes_came, all: begun.elapsed() })
 }
 
@@ -119,10 +125,16 @@ fn transfer(
     }
     if !held.is_empty() {
         let plan = comparison.plan(steady)?;
+        if let ([have], Some(output)) = (held, &args.have)
+            && spool.is_for(output)
+            && is_the_same(have, &plan, &info)
+        {
+            return unchanged(have, output);
+        }
         if !plan.keeps_nothing() {
             let mut merged = Merged::new(steady, held, plan, info);
             let (summary, archive_bytes) = write(&mut merged, spool, args, context)?;
-            return Ok(Done { summary, archive_bytes, taken: Some(merged.taken()) });
+            return Ok(Done { summary, archive_bytes, taken: Some(merged.taken()), is_here: false });
         }
     }
     let beginning = beginning(spool, snapshot, &info, context);
@@ -130,7 +142,25 @@ fn transfer(
     peer.set_total_bytes(info.total.body_bytes);
     let mut source = Continued::new(beginning, peer);
     let (summary, archive_bytes) = write(&mut source, spool, args, context)?;
-    Ok(Done { summary, archive_bytes, taken: None })
+    Ok(Done { summary, archive_bytes, taken: None, is_here: false })
+}
+
+/// Whether an archive holds what the peer's snapshot holds, record by record.
+fn is_the_same(have: &RandomReader, plan: &Plan, info: &Info) -> bool {
+    let (root, site) = (have.root(), have.site());
+    let counts = info.kinds.iter().map(|(kind, totals)| (*kind, totals.records, totals.body_bytes));
+    root.site_digest == info.total.digest
+        && root.kinds.iter().map(|(kind, count)| (*kind, count.records, count.body_bytes)).eq(counts)
+        && *site == SiteInfo { snapshot: site.snapshot.clone(), ..info.site.clone() }
+        && plan.wanted().next().is_none()
+}
+
+/// The archive that is going to be replaced needs not be.
+fn unchanged(have: &RandomReader, output: &Path) -> Result<Done> {
+    let summary = Summary::of_archive(have)?;
+    let archive_bytes = output.metadata().with_context(|| about_have(output))?.len();
+    let taken = Some((summary.records(), 0));
+    Ok(Done { summary, archive_bytes, taken, is_here: true })
 }
 
 /// What an earlier run has got of the same snapshot. Whatever is not right about it, it is no loss to get it anew.
@@ -191,11 +221,12 @@ fn open_archive(path: &Path) -> Result<RandomReader> {
 }
 
 /// Which archive something is wrong with, and what can be done without it.
-fn about_have(have: &Path) -> String {
+pub fn about_have(have: &Path) -> String {
     format!("{}, which holds what is here already (remove it, and everything comes over the wire)", have.display())
 }
 
-fn is_of_an_archive(error: &anyhow::Error) -> bool {
+/// Whether something is wrong with an archive.
+pub fn is_of_an_archive(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<Failure>().is_some_and(|failure| failure.cause::<ReadError>().is_some()))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use self::archive::{Pulled, pull};
+use self::archive::{Pulled, about_have, is_of_an_archive, pull};
 use super::{Context, import};
 use crate::args::{Import, Pull};
 use crate::error::usage;
@@ -50,7 +50,11 @@ fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
         json: args.json,
         ..Import::default()
     };
-    let code = import::run(&importing, context)?;
+    let code = import::run(&importing, context).map_err(|error| match is_of_an_archive(&error) {
+        // One that was here already, and holds what the peer has, was not read yet.
+        true => error.context(about_have(&kept)),
+        false => error,
+    })?;
     context.screen.say(format_args!(
         "{} stays here, so that the next pull transfers only what has changed; it holds every password of the site",
         kept.display()
