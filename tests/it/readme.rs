@@ -34,7 +34,8 @@ fn examples(readme: &str) -> Vec<Example> {
     examples
 }
 
-/// A machine that has what the README speaks of: a site in /usr/local/citadel, a fresh one in /srv/citadel, and ssh, all below one folder.
+/// A machine that has what the README speaks of: a site in /usr/local/citadel, a fresh one in /srv/citadel, disks of machines with Debian's packages, and ssh, all
+/// below one folder.
 struct Machine {
     folder: TempDir,
 }
@@ -68,6 +69,12 @@ impl Machine {
             fs::create_dir_all(place.parent().unwrap()).unwrap();
             fs::rename(unpack_site(name).keep(), place).unwrap();
         }
+        crate::spread::lay_out("small-2016", &folder.path().join("mnt/old"));
+        for directory in
+            ["var/lib/citadel", "etc/citadel", "etc/ssl/citadel", "var/spool/citadel", "usr/share/citadel-server"]
+        {
+            fs::create_dir_all(folder.path().join("mnt/new").join(directory)).unwrap();
+        }
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
         std::os::unix::fs::symlink(PROGRAM, programs.join("ctdl-dump")).unwrap();
@@ -85,7 +92,7 @@ impl Machine {
         let root = self.folder.path();
         let moves = command.contains(" --cutover");
         let _server = moves.then(|| Running::start(&root.join("usr/local/citadel")));
-        let command = ["/usr/local/citadel", "/srv/citadel"]
+        let command = ["/usr/local/citadel", "/srv/citadel", "/mnt/"]
             .iter()
             .fold(command.to_owned(), |command, path| command.replace(path, &format!("{}{path}", root.display())));
         let path: Vec<PathBuf> = [root.join("programs")]

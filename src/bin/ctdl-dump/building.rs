@@ -7,9 +7,9 @@ use anyhow::Result;
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
 use ctdl_dump::record::Layout;
-use ctdl_dump::site::arrangement::looks_spread;
-use ctdl_dump::site::install::{self, Ready, Staging, Target, TargetOptions};
-use ctdl_dump::site::{SiteOwner, SiteSink, accounts, freshness, layout_at};
+use ctdl_dump::site::arrangement::LAST_SPREAD_RELEASE;
+use ctdl_dump::site::install::{Ready, Staging, Target};
+use ctdl_dump::site::{SiteOwner, SiteSink, accounts, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
@@ -45,37 +45,6 @@ pub struct Built {
     is_read_back: bool,
 }
 
-/// The place for a site. Says what a person should know of it.
-pub fn open_target(site: &Path, replace: bool, context: &Context) -> Result<Target> {
-    refuse_spread(site)?;
-    let options = TargetOptions { replace, tables: &freshness, force_parts: false };
-    let target = Target::open(site, &options).map_err(Failure::from)?;
-    target.notes().iter().for_each(|note| context.screen.say(note));
-    Ok(target)
-}
-
-/// Finishes or removes what a killed run has left at the place for a site, and fails if no site could be built there.
-pub fn check_target(site: &Path, replace: bool, context: &Context) -> Result<()> {
-    for recovered in install::recover(site).map_err(Failure::from)? {
-        context.screen.say(&recovered);
-    }
-    refuse_spread(site)?;
-    let options = TargetOptions { replace, tables: &freshness, force_parts: false };
-    Target::open(site, &options).map_err(Failure::from)?;
-    Ok(())
-}
-
-/// Refuses a place whose server has other directories too, and would not find what is written into one.
-fn refuse_spread(site: &Path) -> Result<()> {
-    if let Some(why) = looks_spread(site) {
-        usage!(
-            "{} looks like a part of a site that is spread over several directories ({why}), and a site is written into one: its server would not find all of it; name another directory, and run a server there that has all in one",
-            site.display()
-        );
-    }
-    Ok(())
-}
-
 /// Builds a site of all records that the source gives.
 pub fn build(
     source: &mut dyn Source,
@@ -91,18 +60,24 @@ pub fn build(
         ))
         .into());
     }
+    if release > LAST_SPREAD_RELEASE && target.arrangement().is_spread() {
+        return Err(Usage(format!(
+            "the site is of release {release}, whose servers have all in one directory; leave --arrangement and its like out, and name that directory with --site"
+        ))
+        .into());
+    }
     let told: Vec<String> = target.notes().to_vec();
     let owner = owner_of(target.path(), context);
     let layout = layout_of(target.path(), plan, context)?;
     let staging = target.stage(plan.source).map_err(Failure::from)?;
     let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
-    let mut sink = SiteSink::create(staging.path(), scratch, owner, layout).map_err(Failure::from)?;
+    let mut sink = SiteSink::create(staging.arrangement(), scratch, owner, layout).map_err(Failure::from)?;
     let summary = copy(source, &mut sink, monitor)?;
     let (expected, notices) = sink.into_expected();
     staging.begin_sync();
     if plan.reads_back {
         monitor.task("read back");
-        expected.read_back(staging.path(), monitor)?;
+        expected.read_back(staging.arrangement(), monitor)?;
     }
     Ok(Built { staging, summary, notices, told, is_read_back: plan.reads_back })
 }

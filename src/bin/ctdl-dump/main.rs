@@ -3,6 +3,7 @@
 mod args;
 mod building;
 mod command;
+mod destination;
 mod error;
 mod exit_code;
 mod interrupt;

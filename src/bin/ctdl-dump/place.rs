@@ -101,8 +101,8 @@ pub fn site_to_serve(
 fn look_round(site: &Arrangement, scratch: &Path, context: &Context) -> Result<()> {
     // In the middle of an exchange the site itself may be away.
     if parent_of(site.root()).is_dir() {
-        for leftover in install::leftovers(site.root()).map_err(Failure::from)? {
-            look_at(&leftover, site.root(), context)?;
+        for leftover in install::leftovers(site).map_err(Failure::from)? {
+            look_at(&leftover, site, context)?;
         }
     }
     refuse_inside(scratch, site, "scratch files")?;
@@ -117,13 +117,13 @@ fn look_round(site: &Arrangement, scratch: &Path, context: &Context) -> Result<(
 const OUR_PROGRAM: &str = "/proc/self/exe";
 
 /// A site is only read, but one in the middle of an exchange is not whole: what a killed import began is finished first.
-fn look_at(leftover: &Leftover, path: &Path, context: &Context) -> Result<()> {
+fn look_at(leftover: &Leftover, site: &Arrangement, context: &Context) -> Result<()> {
     if leftover.exchanging && leftover.alive {
-        let busy = format!("{leftover} is putting another site into {}; wait for it to end", path.display());
+        let busy = format!("{leftover} is putting another site into {}; wait for it to end", site.root().display());
         return Err(Failure::new(Class::InUse, busy).into());
     }
     if leftover.exchanging {
-        for recovered in install::recover(path).map_err(Failure::from)? {
+        for recovered in install::recover(site).map_err(Failure::from)? {
             context.screen.say(recovered);
         }
     } else if leftover.alive {

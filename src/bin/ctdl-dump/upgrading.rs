@@ -9,7 +9,7 @@ use ctdl_dump::archive::{RandomReader, Reader};
 use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Class, Failure, Source};
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::site::Site;
+use ctdl_dump::site::{Arrangement, Site};
 use ctdl_dump::transfer::Ahead;
 use ctdl_dump::transfer::upgrade::{self, Plan, Upgraded};
 
@@ -49,7 +49,7 @@ impl Records {
     pub fn open(args: &Import, scratch: &Path, context: &Context) -> Result<Records> {
         let Import { archive, keep_release: keeps_release, threads, .. } = args;
         if *keeps_release {
-            return Ok(Records { reader: place::open_archive(archive, *threads, context)?, upgrade: None });
+            return Records::as_they_are(archive, *threads, context);
         }
         if archive != Path::new("-") {
             return Records::of_file(archive, *threads, scratch, context);
@@ -57,6 +57,11 @@ impl Records {
         let (reader, file) = from_stdin(scratch, *threads, context)?;
         let upgrade = file.map(|file| Upgrade::survey(file, scratch, context)).transpose()?;
         Ok(Records { reader, upgrade })
+    }
+
+    /// Opens an archive, for a server of its release.
+    pub fn as_they_are(archive: &Path, threads: Option<u16>, context: &Context) -> Result<Records> {
+        Ok(Records { reader: place::open_archive(archive, threads, context)?, upgrade: None })
     }
 
     /// Opens an archive in a file, for a server of release 980.
@@ -88,7 +93,7 @@ impl Records {
     }
 
     /// Refuses a place whose server is older than the site: it doesn't know what newer ones write.
-    pub fn refuse_older_target(&self, target: &Path) -> Result<()> {
+    pub fn refuse_older_target(&self, target: &Arrangement) -> Result<()> {
         let release = match self.upgrade {
             Some(_) => upgrade::CURRENT_RELEASE,
             None => self.reader.site().release,
@@ -99,7 +104,7 @@ impl Records {
                 let problem = format!(
                     "{} is of release {found}, and the site would be of release {release}: an older server can't read what a newer one has written. \
                      Start a server of release {release} or later there once, and stop it, or name an empty directory",
-                    target.display()
+                    target.root().display()
                 );
                 Err(Failure::new(Class::Failed, problem).into())
             }

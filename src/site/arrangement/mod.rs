@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 pub use error::ArrangementError;
 pub use hints::{hints, looks_spread};
 
+/// The last release whose server may have been built with several directories (Citadel's history, January 2021).
+pub const LAST_SPREAD_RELEASE: i64 = 930;
+
 /// Where Debian's packages have the tables, below the root of a machine's file system.
 pub const DEBIAN_ROOT: &str = "var/lib/citadel";
 
@@ -182,6 +185,36 @@ impl Arrangement {
             Some((directory, name)) => directory.join(OsStr::from_bytes(&name)),
             None => self.root.join(OsStr::from_bytes(record)),
         }
+    }
+
+    /// All directories in which the site keeps something, the root first, each once.
+    pub(in crate::site) fn places(&self) -> Vec<PathBuf> {
+        std::iter::once(self.root.clone()).chain(self.apart().into_iter().map(|apart| apart.directory)).collect()
+    }
+
+    /// The same arrangement with other directories in the place of its own; the one of the sockets stays.
+    ///
+    /// # Errors
+    /// Those of `place`.
+    pub(in crate::site) fn moved<E>(&self, place: impl Fn(&Path) -> Result<PathBuf, E>) -> Result<Self, E> {
+        let elsewhere = self.elsewhere.iter().map(|(class, directory)| match class {
+            Class::Run => Ok((Class::Run, directory.clone())),
+            class => Ok((*class, place(directory)?)),
+        });
+        Ok(Arrangement { elsewhere: elsewhere.collect::<Result<_, E>>()?, root: place(&self.root)?, ..*self })
+    }
+
+    /// Whether a record belongs into the directory of keys beside the root, where no server looks for a file of its name.
+    pub(in crate::site) fn is_strange_key(&self, record: &[u8]) -> bool {
+        self.elsewhere.contains_key(&Class::Ssl)
+            && names::of_record(record).is_some_and(|(class, name)| {
+                class == Class::Ssl && !name.is_empty() && names::of_file(Class::Ssl, &name).is_none()
+            })
+    }
+
+    /// The directory of the keys, if it lies beside the root.
+    pub(in crate::site) fn key_directory(&self) -> Option<&Path> {
+        self.elsewhere.get(&Class::Ssl).map(PathBuf::as_path)
     }
 
     /// The directory of a class, if it isn't the usual one.

@@ -66,6 +66,38 @@ pub enum InstallError {
         /// What it imports, in the words it gave.
         source_name: Option<String>,
     },
+    /// Directories of a site that is spread over several are not there.
+    #[error(
+        "the site is to lie in several directories, and {} not there: make what is missing (mkdir, chown to the server's user) and run this again, or name the directories that the server was built with",
+        absent(paths)
+    )]
+    DirectoriesMissing {
+        /// All that are missing.
+        paths: Vec<PathBuf>,
+    },
+    /// An import into another site works in a directory that both have.
+    #[error(
+        "{} is there: an import {} uses the same directory, or was interrupted; wait for it to end, or run any ctdl-dump command on that site, with its directories, to finish it",
+        path.display(),
+        match root { Some(root) => format!("into {}", root.display()), None => "into another site".to_owned() }
+    )]
+    Shared {
+        /// What stands there.
+        path: PathBuf,
+        /// The root of the other site, where it has been written down.
+        root: Option<PathBuf>,
+    },
+    /// An interrupted import has changed directories that were not named this time.
+    #[error(
+        "an import into {} was interrupted, and it had begun to work in {} too; name the same directories as then (--arrangement debian, --sysconfdir ...), so that it can be finished or undone",
+        path.display(), directory.display()
+    )]
+    Untold {
+        /// The root of the site.
+        path: PathBuf,
+        /// One of the directories.
+        directory: PathBuf,
+    },
     /// The workshop was made by somebody who has no business there.
     #[error("{} looks like a staging directory of ctdl-dump, but {why}; look at it, remove it by hand, and run this again", path.display())]
     NotOurs {
@@ -144,6 +176,11 @@ pub enum InstallError {
     },
 }
 
+fn absent(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    format!("{} {}", names.join(", "), if paths.len() == 1 { "is" } else { "are" })
+}
+
 impl InstallError {
     /// Wraps a refusal of the operating system: `action` as in "can't ... PATH".
     pub(super) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
@@ -170,7 +207,9 @@ fn advice(source: &io::Error) -> &'static str {
 impl From<InstallError> for Failure {
     fn from(error: InstallError) -> Self {
         let class = match &error {
-            InstallError::ServerRunning { .. } | InstallError::Living { .. } => Class::InUse,
+            InstallError::ServerRunning { .. } | InstallError::Living { .. } | InstallError::Shared { .. } => {
+                Class::InUse
+            }
             _ => Class::Failed,
         };
         Failure::new(class, error)

@@ -4,9 +4,10 @@
 mod parts;
 mod whole;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::journal::Journal;
+use super::annex::Annex;
+use super::journal::{Journal, KeyDirectory};
 use super::lock::{LockState, probe, take};
 use super::names::{NEW_MARK, SERVER_LOCK};
 use super::steps::exists;
@@ -42,9 +43,23 @@ pub(super) fn settle(workshop: &Workshop, journal: &Journal, lock_held: bool) ->
     if exists(&place.site()) {
         fs.sync_dir(&place.site())?;
     }
+    for annex in place.annexes() {
+        fs.sync_dir(annex.directory())?;
+        for kept in journal.previous.iter().map(|name| annex.directory().join(name)).filter(|kept| exists(kept)) {
+            fs.sync_dir(&kept)?;
+        }
+    }
     remove_lock(workshop, lock_held)?;
     fs.unlink(&place.target().join(NEW_MARK))?;
     fs.sync_dir(place.target())?;
+    place.annexes().iter().try_for_each(|annex| annex.remove(fs, place.target()))?;
+    if let Some(KeyDirectory { base, mode, owner, mtime }) = journal.keys
+        && let Some(base) = place.directories().get(base)
+    {
+        // Nothing is renamed in it any more.
+        fs.set_attributes(&base.directory, mode, owner, mtime)?;
+        fs.sync_dir(&base.directory)?;
+    }
     remove_journal(workshop)?;
     workshop.remove()
 }
@@ -71,7 +86,16 @@ pub(super) fn back(workshop: &Workshop, journal: &Journal, lock_held: bool) -> R
         fs.sync_dir(place.target())?;
     }
     fs.sync_dir(place.around())?;
+    place.annexes().iter().try_for_each(|annex| fs.sync_dir(annex.directory()))?;
     remove_journal(workshop)
+}
+
+/// Where parts of the old site are kept in directories beside its root, if the exchange has come so far: for a reader.
+pub(super) fn kept_beside(workshop: &Workshop, journal: &Journal) -> Vec<String> {
+    let Some(name) = &journal.previous else { return Vec::new() };
+    let directories = workshop.place.annexes().iter().map(Annex::directory).filter(|at| exists(&at.join(name)));
+    let note = |at: &Path| format!("what was replaced in {} is kept in {}", at.display(), at.join(name).display());
+    directories.map(note).collect()
 }
 
 /// Where the old site is kept, if the exchange has come so far.

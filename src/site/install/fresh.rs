@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
@@ -22,21 +22,26 @@ pub enum Freshness {
     Used(String),
 }
 
-/// Why these parts of a site are no fresh ones; `None` if all are. `data` is left to the caller.
-pub(super) fn used_files<'a>(
-    site: &Path,
-    parts: impl Iterator<Item = &'a OsStr>,
+/// Why these parts of a site are no fresh ones; `None` if all are. `data` is left to the caller. `keys` is the directory of the keys, if it lies beside
+/// the root.
+pub(super) fn used_files(
+    parts: impl Iterator<Item = PathBuf>,
+    keys: Option<&Path>,
 ) -> Result<Option<String>, InstallError> {
-    for part in parts {
-        let path = site.join(part);
+    for path in parts {
         let kind = fs::symlink_metadata(&path).map_err(|error| InstallError::io("look at", &path, error))?.file_type();
         if kind.is_symlink() {
             return Ok(Some(format!("{} is a link", path.display())));
         }
+        let name = path.file_name().and_then(OsStr::to_str);
+        let is_key = path.parent() == keys && name.is_some_and(|name| GENERATED_KEYS.contains(&name));
+        if is_key && kind.is_file() {
+            continue;
+        }
         if !kind.is_dir() {
             return Ok(Some(format!("it holds the file {}", path.display())));
         }
-        let allowed: &[&str] = match part.to_str() {
+        let allowed: &[&str] = match name {
             Some("data") => continue,
             Some("messages") => &STOCK_BANNERS,
             Some("keys") => &GENERATED_KEYS,

@@ -11,7 +11,10 @@ use super::steps::Fs;
 use super::{InstallError, Mode};
 use crate::site::claim::{escape, unescape};
 
-const FIRST_LINE: &str = "ctdl-dump-journal 1";
+/// Of a site with one root, which programs from before there were others understand.
+const ONE_ROOT: &str = "ctdl-dump-journal 1";
+/// Of a site in several directories.
+const SPREAD: &str = "ctdl-dump-journal 2";
 
 /// On which side a part exists before the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +28,19 @@ pub(super) enum Side {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) side: Side,
+    /// In which of the site's directories: 0 is the root, the others have the order of `bases`.
+    pub(super) base: usize,
     /// One component.
     pub(super) name: OsString,
+}
+
+/// What the directory of the keys is to be when the exchange is over, if it lies beside the root: it is a record, and can't be exchanged itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyDirectory {
+    pub(super) base: usize,
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) mtime: (i64, i64),
 }
 
 /// All that is needed to finish an exchange, or to undo it.
@@ -39,6 +53,7 @@ pub(super) struct Journal {
     pub(super) lock_created: bool,
     /// In the order of the exchange; empty for a whole one.
     pub(super) parts: Vec<Part>,
+    pub(super) keys: Option<KeyDirectory>,
 }
 
 impl Journal {
@@ -56,7 +71,19 @@ impl Journal {
     pub(super) fn read(place: &Place) -> Result<Option<Self>, InstallError> {
         let path = place.journal();
         match fs::read(&path) {
-            Ok(bytes) => Self::parse(&bytes, place.mode(), &path).map(Some),
+            Ok(bytes) => {
+                let journal = Self::parse(&bytes, place.mode(), &path)?;
+                let bases = place.annexes().len();
+                let named = journal.parts.iter().map(|part| part.base).chain(journal.keys.map(|keys| keys.base));
+                match named.max() {
+                    Some(last) if last > bases => {
+                        let reason =
+                            format!("it speaks of directory {last}, and {} names {bases}", place.bases().display());
+                        Err(InstallError::Journal { path, line: 0, reason })
+                    }
+                    _ => Ok(Some(journal)),
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(InstallError::io("read", &path, error)),
         }
@@ -64,8 +91,10 @@ impl Journal {
 
     fn text(&self) -> String {
         let previous = self.previous.as_ref().map_or_else(|| "-".to_owned(), |name| escape(name.as_bytes()));
+        let is_spread = self.keys.is_some() || self.parts.iter().any(|part| part.base > 0);
+        let first = if is_spread { SPREAD } else { ONE_ROOT };
         let mut text = format!(
-            "{FIRST_LINE}\nmode {}\nprevious {previous}\nlock {}\n",
+            "{first}\nmode {}\nprevious {previous}\nlock {}\n",
             self.mode.word(),
             if self.lock_created { "created" } else { "found" },
         );
@@ -75,7 +104,14 @@ impl Journal {
                 Side::New => "new",
                 Side::Old => "old",
             };
-            text.push_str(&format!("part {side} {}\n", escape(part.name.as_bytes())));
+            text.push_str(&format!("part {side} {}", escape(part.name.as_bytes())));
+            if part.base > 0 {
+                text.push_str(&format!(" {}", part.base));
+            }
+            text.push('\n');
+        }
+        if let Some(KeyDirectory { base, mode, owner: (uid, gid), mtime: (seconds, nanoseconds) }) = self.keys {
+            text.push_str(&format!("keys {base} {mode:o} {uid} {gid} {seconds} {nanoseconds}\n"));
         }
         text.push_str("end\n");
         text
@@ -90,7 +126,10 @@ impl Journal {
             let value = line.strip_prefix(what).ok_or_else(|| bad(number, &format!("{what:?} is missing")))?;
             Ok::<_, InstallError>((value.to_owned(), number))
         };
-        expect(FIRST_LINE)?;
+        let (first, _) = expect("ctdl-dump-journal ")?;
+        if first != "1" && first != "2" {
+            return Err(bad(1, "another version of ctdl-dump has written it; run that one"));
+        }
         let (word, number) = expect("mode ")?;
         if word != mode.word() {
             return Err(bad(number, "its mode does not fit the place where it lies"));
@@ -101,11 +140,15 @@ impl Journal {
             word => Some(one_name(word).ok_or_else(|| bad(number, "the name of the previous site is none"))?),
         };
         let (word, _) = expect("lock ")?;
-        let mut journal = Self { mode, previous, lock_created: word == "created", parts: Vec::new() };
+        let mut journal = Self { mode, previous, lock_created: word == "created", parts: Vec::new(), keys: None };
         loop {
             let (line, number) = expect("")?;
             if line == "end" {
                 return Ok(journal);
+            }
+            if let Some(keys) = line.strip_prefix("keys ") {
+                journal.keys = Some(key_directory(keys).ok_or_else(|| bad(number, "six numbers are missing"))?);
+                continue;
             }
             let mut words = line.split(' ');
             let side = match (words.next(), words.next()) {
@@ -115,7 +158,8 @@ impl Journal {
                 _ => return Err(bad(number, "neither a part nor the end")),
             };
             let name = words.next().and_then(one_name).ok_or_else(|| bad(number, "the name of the part is none"))?;
-            journal.parts.push(Part { side, name });
+            let base = words.next().map_or(Ok(0), str::parse).map_err(|_| bad(number, "the directory is no number"))?;
+            journal.parts.push(Part { side, base, name });
         }
     }
 }
@@ -127,11 +171,21 @@ fn one_name(word: &str) -> Option<OsString> {
     (!bad).then(|| OsString::from_vec(name))
 }
 
-/// `data` first: from the moment that it is exchanged the site is the new one.
+fn key_directory(words: &str) -> Option<KeyDirectory> {
+    let mut words = words.split(' ');
+    Some(KeyDirectory {
+        base: words.next()?.parse().ok()?,
+        mode: u32::from_str_radix(words.next()?, 8).ok()?,
+        owner: (words.next()?.parse().ok()?, words.next()?.parse().ok()?),
+        mtime: (words.next()?.parse().ok()?, words.next()?.parse().ok()?),
+    })
+}
+
+/// `data` first: from the moment that it is exchanged the site is the new one. Then the rest of the root, then the other directories.
 pub(super) fn in_order(parts: &mut [Part]) {
     parts.sort_by(|one, other| {
-        let later = |part: &Part| part.name.as_os_str() != OsStr::new("data");
-        (later(one), &one.name).cmp(&(later(other), &other.name))
+        let later = |part: &Part| part.base > 0 || part.name.as_os_str() != OsStr::new("data");
+        (later(one), one.base, &one.name).cmp(&(later(other), other.base, &other.name))
     });
 }
 
@@ -140,32 +194,48 @@ mod tests {
     use super::*;
 
     fn example() -> Journal {
-        let part = |side, name: &[u8]| Part { side, name: OsString::from_vec(name.to_vec()) };
+        let part = |side, name: &[u8]| Part { side, base: 0, name: OsString::from_vec(name.to_vec()) };
         Journal {
             mode: Mode::Parts,
             previous: Some("before 1".into()),
             lock_created: true,
             parts: vec![part(Side::Both, b"data"), part(Side::New, b"J\xf6rg\n%"), part(Side::Old, b"info")],
+            keys: None,
         }
+    }
+
+    fn spread() -> Journal {
+        let mut journal = example();
+        journal.parts.push(Part { side: Side::Both, base: 2, name: "citadel.key".into() });
+        let keys = KeyDirectory { base: 2, mode: 0o750, owner: (0, 33), mtime: (1_795_500_572, 7) };
+        Journal { keys: Some(keys), ..journal }
     }
 
     #[test]
     fn a_journal_survives_being_written_and_read() {
-        let journal = example();
-        let read = Journal::parse(journal.text().as_bytes(), Mode::Parts, Path::new("j")).expect("readable");
-        assert_eq!(read, journal);
+        for journal in [example(), spread()] {
+            let read = Journal::parse(journal.text().as_bytes(), Mode::Parts, Path::new("j")).expect("readable");
+            assert_eq!(read, journal);
+        }
     }
 
     #[test]
     fn a_journal_cut_anywhere_or_leading_elsewhere_is_refused() {
-        let text = example().text();
+        let text = spread().text();
         for end in 0..text.len() - 1 {
             let cut = text.get(..end).unwrap();
             assert!(Journal::parse(cut.as_bytes(), Mode::Parts, Path::new("j")).is_err(), "{cut}");
         }
-        for (from, to) in
-            [("data", "../data"), ("data", ".."), ("parts", "whole"), ("before%201", "%"), ("both", "all")]
-        {
+        for (from, to) in [
+            ("data", "../data"),
+            ("data", ".."),
+            ("parts", "whole"),
+            ("before%201", "%"),
+            ("both", "all"),
+            ("key 2", "key x"),
+            ("750", "8"),
+            ("journal 2", "journal 3"),
+        ] {
             let bad = text.replacen(from, to, 1);
             assert!(Journal::parse(bad.as_bytes(), Mode::Parts, Path::new("j")).is_err(), "{bad}");
         }

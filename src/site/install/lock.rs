@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::InstallError;
 use super::names::SERVER_LOCK;
 use super::steps::Fs;
+use crate::site::Arrangement;
 use crate::site::claim::{Locked, same_file};
 use crate::site::settled::{ServerState, SettledError, find_server};
 
@@ -39,15 +40,15 @@ pub(super) fn probe(site: &Path) -> Result<LockState, InstallError> {
 }
 
 /// Refuses when a server shows itself by any sign: its lock, its open files, its sockets. `when` completes "a server runs".
-pub(super) fn refuse_running(site: &Path, when: &str) -> Result<(), InstallError> {
-    match find_server(&site.join("data"), site) {
+pub(super) fn refuse_running(site: &Arrangement, when: &str) -> Result<(), InstallError> {
+    match find_server(&site.data(), site) {
         Ok(ServerState::Running { pid, how }) => {
             let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-            Err(InstallError::ServerRunning { path: site.to_owned(), how: format!("{how}{process}{when}") })
+            Err(InstallError::ServerRunning { path: site.root().to_owned(), how: format!("{how}{process}{when}") })
         }
         Ok(_) => Ok(()),
         Err(SettledError::Io { path, source }) => Err(InstallError::io("look at", &path, source)),
-        Err(error) => Err(InstallError::io("look at", site, std::io::Error::other(error))),
+        Err(error) => Err(InstallError::io("look at", site.root(), std::io::Error::other(error))),
     }
 }
 

@@ -23,6 +23,17 @@
 //! (whether the target's `citadel.lock` is ours), in `parts` a line `part both|new|old NAME` for each part in the order of the
 //! exchange, and `end`.
 //!
+//! A site that lies in several directories ([`Arrangement`](super::Arrangement)) is exchanged in `Parts`. Its workshop is in the root; what belongs into another
+//! directory waits in an annex there, `DIRECTORY/.ctdl-dump-annex`, with `site/`, `old/`, and `of`, the root in one line. Then there are also:
+//!
+//! | name | what | there |
+//! |---|---|---|
+//! | `bases` | `ctdl-dump-bases 1`, a line `directory PATH` for each directory beside the root, `end`; synced before the first annex is made | until all annexes are gone |
+//!
+//! In a journal of such a site (`ctdl-dump-journal 2`) a part beside the root has the number of its directory in `bases` behind its name, counted from 1, and a line
+//! `keys NUMBER MODE UID GID SECONDS NANOSECONDS` says what the directory of the keys is to be. `data` is exchanged first, then the rest of the root, then each
+//! directory; each keeps its old parts under the same name. Annexes go before the journal, and a recovery works only in directories that it was told.
+//!
 //! # The order of the steps
 //!
 //! 1. Every file and directory of `site/` is synced. `Whole`: an empty `.ctdl-dump-new` and a locked `citadel.lock` are put into
@@ -50,6 +61,7 @@
 //! Which step was the last is read from which names exist, so every step may be repeated. A workshop whose process lives is never
 //! touched. The only thing ever removed with its contents is `site/`, and only when no journal says that it may be the old one.
 
+mod annex;
 mod error;
 mod exchange;
 mod fresh;

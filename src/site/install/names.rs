@@ -1,12 +1,13 @@
 //! Names at the top of a site's directory: whose they are, and which are ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::InstallError;
 use super::steps::names_in;
+use crate::site::Arrangement;
 use crate::site::inventory::{self, InventoryError, Why};
 
 /// Begins every name that ctdl-dump makes in a site or beside it.
@@ -41,27 +42,53 @@ pub fn is_ours(name: &OsStr) -> bool {
     name.as_bytes().starts_with(OURS.as_bytes())
 }
 
-/// What is at the top of a site's directory, in byte order: a part is state exactly if an export would take it along.
-pub(super) fn entries(site: &Path) -> Result<Vec<(OsString, Belongs)>, InstallError> {
+/// Something at the top of one of a site's directories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// In which of them: 0 is the root.
+    pub(super) base: usize,
+    pub(super) name: OsString,
+    pub(super) belongs: Belongs,
+}
+
+/// What is at the top of a site's directories, in their order and in byte order: a part is state exactly if an export would take it along.
+pub(super) fn entries(site: &Arrangement) -> Result<Vec<Entry>, InstallError> {
     let inventory = inventory::take(site).map_err(|error| match error {
         InventoryError::Io { path, source } => InstallError::io("look at", &path, source),
-        _ => InstallError::NotADirectory { path: site.to_owned() },
+        InventoryError::NotADirectory { path } => InstallError::NotADirectory { path },
     })?;
-    let state = inventory.entries.iter().chain(&inventory.logs).map(|entry| entry.path.as_slice());
-    let state: BTreeSet<&[u8]> = state.filter_map(|path| path.split(|&byte| byte == b'/').next()).collect();
-    let belongs = |name: &OsStr| {
-        let name = name.as_bytes();
-        if state.contains(name) {
+    let places = site.places();
+    let state = inventory.entries.iter().chain(&inventory.logs).map(|entry| site.path_of(&entry.path));
+    let state: BTreeSet<PathBuf> = state.filter_map(|path| top_of(&places, &path)).collect();
+    let left_out: BTreeMap<PathBuf, Why> =
+        inventory.left_out.iter().map(|left| (site.root().join(OsStr::from_bytes(&left.path)), left.why)).collect();
+    let belongs = |path: &Path| {
+        if state.contains(path) {
             return Belongs::State;
         }
-        match inventory.left_out.iter().find(|left| left.path == name).map(|left| left.why) {
+        match left_out.get(path) {
             // Every ext file system has one in its root.
-            _ if name == b"lost+found" => Belongs::Transient,
+            _ if path.ends_with("lost+found") => Belongs::Transient,
+            // Another directory of the site lies in it.
+            _ if places.iter().any(|place| place.starts_with(path)) => Belongs::Transient,
             Some(Why::Transient | Why::Core | Why::OurOwn) => Belongs::Transient,
             Some(Why::Program) => Belongs::Program,
             // Also what has no entry because it is empty, or came this very moment.
             _ => Belongs::Unknown,
         }
     };
-    Ok(names_in(site)?.into_iter().map(|name| (name.clone(), belongs(&name))).collect())
+    let mut entries = Vec::new();
+    for (base, place) in places.iter().enumerate() {
+        let names = names_in(place)?.into_iter();
+        entries.extend(names.map(|name| Entry { base, belongs: belongs(&place.join(&name)), name }));
+    }
+    Ok(entries)
+}
+
+/// The path of the part in which something lies; `None` for a directory of the site itself.
+fn top_of(places: &[PathBuf], path: &Path) -> Option<PathBuf> {
+    // Where one of the directories lies in another, the inner one counts.
+    let place = places.iter().filter(|place| path.starts_with(place)).max_by_key(|place| place.components().count())?;
+    let name = path.strip_prefix(place).ok()?.components().next()?;
+    Some(place.join(name))
 }

@@ -4,17 +4,30 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::Mode;
+use super::annex::Annex;
 use super::names::PARTS_WORKSHOP;
 
 /// The longest name of a target that leaves room for what is added to it (a name has at most 255 bytes).
 pub(super) const LONGEST_NAME: usize = 200;
 
-/// The paths of one exchange, made from the target's real path and the mode alone.
+/// The paths of one exchange, made from the target's real path and the mode, and from its directories beside the root.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     target: PathBuf,
     workshop: PathBuf,
     mode: Mode,
+    annexes: Vec<Annex>,
+}
+
+/// One of the directories whose parts are exchanged.
+#[derive(Debug)]
+pub(super) struct Base {
+    /// Where the parts belong.
+    pub(super) directory: PathBuf,
+    /// Where the new ones wait.
+    pub(super) site: PathBuf,
+    /// Where the old ones go.
+    pub(super) old: PathBuf,
 }
 
 impl Place {
@@ -29,7 +42,28 @@ impl Place {
                 target.parent()?.join(name)
             }
         };
-        Some(Self { target: target.to_owned(), workshop, mode })
+        Some(Self { target: target.to_owned(), workshop, mode, annexes: Vec::new() })
+    }
+
+    /// The same with directories beside the root.
+    pub(super) fn with(mut self, annexes: Vec<Annex>) -> Self {
+        self.annexes = annexes;
+        self
+    }
+
+    pub(super) fn annexes(&self) -> &[Annex] {
+        &self.annexes
+    }
+
+    /// The directories whose parts are exchanged, the root first: a part is said to be in one of them by its number here.
+    pub(super) fn directories(&self) -> Vec<Base> {
+        let root = Base { directory: self.target.clone(), site: self.site(), old: self.old() };
+        let beside = self.annexes.iter().map(|annex| Base {
+            directory: annex.directory().to_owned(),
+            site: annex.site(),
+            old: annex.old(),
+        });
+        std::iter::once(root).chain(beside).collect()
     }
 
     pub(super) fn target(&self) -> &Path {
@@ -59,6 +93,11 @@ impl Place {
 
     pub(super) fn journal(&self) -> PathBuf {
         self.workshop.join("journal")
+    }
+
+    /// The list of the directories beside the root.
+    pub(super) fn bases(&self) -> PathBuf {
+        self.workshop.join("bases")
     }
 
     pub(super) fn back(&self) -> PathBuf {

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::annex;
 use super::exchange;
 use super::journal::Journal;
 use super::lock::{probe, refuse_running, take};
 use super::place::Place;
-use super::resolve::real_path;
+use super::resolve::{real_path, real_paths};
 use super::steps::{Fs, exists};
 use super::workshop::{Owner, Workshop, look};
 use super::{InstallError, Mode};
+use crate::site::Arrangement;
 use crate::site::claim::{Identity, Locked};
 
 /// A workshop at a target: of a run that still lives, or of one that was killed.
@@ -93,9 +95,9 @@ impl fmt::Display for Leftover {
 ///
 /// # Errors
 /// When the place can't be looked at.
-pub fn leftovers(target: &Path) -> Result<Vec<Leftover>, InstallError> {
+pub fn leftovers(target: impl Into<Arrangement>) -> Result<Vec<Leftover>, InstallError> {
     let mut found = Vec::new();
-    for place in places(&real_path(target)?) {
+    for place in places(&real_path(target.into().root())?) {
         match look(&place)? {
             Some(Owner::Alive(identity)) => found.push(leftover(&place, identity, true)),
             Some(Owner::Dead(identity)) => found.push(leftover(&place, identity, false)),
@@ -109,20 +111,24 @@ pub fn leftovers(target: &Path) -> Result<Vec<Leftover>, InstallError> {
 /// or wholly the new one. Empty where nothing was left. The staging of a living process is not touched.
 ///
 /// # Errors
-/// When the site is half exchanged and a server has been started on it, or the file system refuses.
-pub fn recover(target: &Path) -> Result<Vec<Recovered>, InstallError> {
-    recover_with(&real_path(target)?, &Fs::default())
+/// When a directory of the site that the killed run worked in was not told, when the site is half exchanged and a server has been started on it, or the file system refuses.
+pub fn recover(target: impl Into<Arrangement>) -> Result<Vec<Recovered>, InstallError> {
+    recover_with(real_paths(&target.into())?, &Fs::default())
 }
 
-pub(super) fn recover_with(real_target: &Path, fs: &Fs) -> Result<Vec<Recovered>, InstallError> {
+/// `site` has real paths.
+pub(super) fn recover_with(site: impl Into<Arrangement>, fs: &Fs) -> Result<Vec<Recovered>, InstallError> {
+    let site = site.into();
     let mut recovered = Vec::new();
-    for place in places(real_target) {
+    for place in places(site.root()) {
         match look(&place)? {
             None => {}
             Some(Owner::Alive(identity)) => recovered.push(Recovered::Living(leftover(&place, identity, true))),
             Some(Owner::Dead(_)) => {
-                if let Some((workshop, identity)) = Workshop::claim(fs, place)? {
-                    recovered.push(finish(&workshop, identity)?);
+                if let Some((mut workshop, identity)) = Workshop::claim(fs, place)? {
+                    let annexes = annex::left_in(&workshop.place, &site)?;
+                    workshop.place = workshop.place.with(annexes);
+                    recovered.push(finish(&workshop, identity, &site)?);
                 }
             }
         }
@@ -145,7 +151,7 @@ pub(super) fn leftover(place: &Place, identity: Identity, alive: bool) -> Leftov
     }
 }
 
-fn finish(workshop: &Workshop, identity: Identity) -> Result<Recovered, InstallError> {
+fn finish(workshop: &Workshop, identity: Identity, site: &Arrangement) -> Result<Recovered, InstallError> {
     let place = &workshop.place;
     let leftover = leftover(place, identity, false);
     let Some(journal) = Journal::read(place)? else {
@@ -154,7 +160,7 @@ fn finish(workshop: &Workshop, identity: Identity) -> Result<Recovered, InstallE
     };
     let begun = exchange::begun(workshop, &journal)?;
     // A whole site, old or new, may be used by a server meanwhile; one with parts of both must not.
-    let lock = (begun && journal.mode == Mode::Parts).then(|| lock_out(workshop)).transpose()?;
+    let lock = (begun && journal.mode == Mode::Parts).then(|| lock_out(workshop, site)).transpose()?;
     if !begun || exists(&place.back()) {
         exchange::back(workshop, &journal, lock.is_some())?;
         workshop.remove()?;
@@ -172,12 +178,13 @@ fn finish(workshop: &Workshop, identity: Identity) -> Result<Recovered, InstallE
         });
     }
     let previous = exchange::previous(workshop, &journal);
+    notes.extend(exchange::kept_beside(workshop, &journal));
     exchange::settle(workshop, &journal, lock.is_some())?;
     Ok(Recovered::Finished { leftover, previous, notes })
 }
 
-fn lock_out(workshop: &Workshop) -> Result<Locked, InstallError> {
+fn lock_out(workshop: &Workshop, site: &Arrangement) -> Result<Locked, InstallError> {
     let target = workshop.place.target();
-    refuse_running(target, ", started in the middle of an interrupted exchange, and uses parts of two sites")?;
+    refuse_running(site, ", started in the middle of an interrupted exchange, and uses parts of two sites")?;
     take(&workshop.fs, target, probe(target)?)
 }

@@ -5,9 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::InstallError;
+use crate::site::Arrangement;
 
 /// As many links as Linux itself follows.
 const MOST_LINKS: usize = 40;
+
+/// The directories of a site without links and dots.
+pub(super) fn real_paths(site: &Arrangement) -> Result<Arrangement, InstallError> {
+    site.moved(real_path)
+}
 
 /// The path without links and dots. The last component need not exist, its directory must; a link to a place that does not
 /// exist is followed, so that a site that is away in the middle of an exchange is found where it belongs.

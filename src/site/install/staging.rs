@@ -1,21 +1,25 @@
 //! A staging directory from its making to the moment when it is the site.
 
+use std::convert::Infallible;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{Mode as Permissions, OFlags, open};
 
+use super::annex::{self, Annex};
 use super::exchange;
-use super::journal::{Journal, in_order};
+use super::journal::{Journal, KeyDirectory, in_order};
 use super::lock::{LockState, probe, refuse_running, take};
 use super::names::{NEW_MARK, SERVER_LOCK, is_ours};
 use super::place::Place;
 use super::recover::{Recovered, leftover};
-use super::steps::{exists, free_name, names_in};
+use super::steps::{exists, free_in_all, names_in};
 use super::target::Target;
 use super::workshop::Workshop;
 use super::{InstallError, Mode};
+use crate::site::Arrangement;
 use crate::site::claim::{Locked, stamp};
 
 /// A directory to be filled with a site. Dropped without [`commit`](Staging::commit), it vanishes with all that is in it.
@@ -24,8 +28,10 @@ pub struct Staging {
     target: Target,
     workshop: Workshop,
     path: PathBuf,
-    /// Open from the beginning, so that every failed write since then shows at the sync.
-    root: OwnedFd,
+    /// Where what belongs into each directory of the site is to be made.
+    site: Arrangement,
+    /// Its directories, open from the beginning, so that every failed write since then shows at the sync.
+    roots: Vec<OwnedFd>,
     /// Whether the workshop is to be removed when this is dropped.
     removable: bool,
 }
@@ -54,11 +60,12 @@ struct Locks {
 impl Staging {
     pub(super) fn begin(mut target: Target, source: &str) -> Result<Self, InstallError> {
         let place = Place::new(&target.path, target.mode)
-            .ok_or_else(|| InstallError::NoParent { path: target.path.clone() })?;
+            .ok_or_else(|| InstallError::NoParent { path: target.path.clone() })?
+            .with(Annex::of(&target.site));
         let (workshop, left) = Workshop::enter(&target.fs, place)?;
         if let Some(identity) = left {
             // It has come since the target was opened, and its process is gone already.
-            if exists(&workshop.place.journal()) {
+            if exists(&workshop.place.journal()) || exists(&workshop.place.bases()) {
                 let what = "another import was interrupted in the middle of its exchange".to_owned();
                 return Err(InstallError::Changed { path: target.path, what });
             }
@@ -66,12 +73,23 @@ impl Staging {
             target.notes.push(Recovered::Removed(leftover(&workshop.place, identity, false)).to_string());
         }
         let path = workshop.place.site();
-        let made = workshop.sign(source).and_then(|()| target.fs.make_dir(&path)).and_then(|()| {
-            open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Permissions::empty())
-                .map_err(|error| InstallError::io("open", &path, error))
+        let place = &workshop.place;
+        let site = target.site.moved(|directory| {
+            let annex = place.annexes().iter().find(|annex| annex.directory() == directory);
+            Ok::<_, Infallible>(annex.map_or_else(|| path.clone(), Annex::site))
         });
+        let Ok(site) = site;
+        let made = workshop
+            .sign(source)
+            .and_then(|()| target.fs.make_dir(&path))
+            .and_then(|()| annex::make_all(&target.fs, place))
+            .and_then(|()| {
+                let root = open_directory(&path)?;
+                let beside = place.annexes().iter().map(|annex| open_directory(&annex.workshop()));
+                std::iter::once(Ok(root)).chain(beside).collect()
+            });
         match made {
-            Ok(root) => Ok(Self { target, workshop, path, root, removable: true }),
+            Ok(roots) => Ok(Self { target, workshop, path, site, roots, removable: true }),
             Err(error) => {
                 // The first error is the one to tell; the next run removes what this leaves.
                 let _ = workshop.remove();
@@ -86,6 +104,11 @@ impl Staging {
         &self.path
     }
 
+    /// Where what belongs into each directory of the site is to be made; the directories beside the root don't exist yet.
+    pub fn arrangement(&self) -> &Arrangement {
+        &self.site
+    }
+
     /// The place that it is for.
     pub fn target(&self) -> &Target {
         &self.target
@@ -94,8 +117,7 @@ impl Staging {
     /// Has the system begin to write to the disk what the staging holds, while the caller does something else, so that [`commit`](Staging::commit)
     /// has less to wait for. What goes wrong with it shows there: each open descriptor of a file system is told of every error.
     pub fn begin_sync(&self) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if let Ok(root) = open(&self.path, flags, Permissions::empty()) {
+        if let Ok(root) = open_directory(&self.path) {
             // Without a thread everything is left to `commit`.
             let _ = std::thread::Builder::new().spawn(move || rustix::fs::syncfs(root));
         }
@@ -139,30 +161,69 @@ impl Staging {
     fn prepare(&mut self) -> Result<Journal, InstallError> {
         let fs = &self.target.fs;
         let place = &self.workshop.place;
-        let new = names_in(&self.path)?;
-        if let Some(name) = new.iter().find(|name| is_ours(name) || *name == SERVER_LOCK) {
-            let why = "a name that the exchange itself needs".to_owned();
-            return Err(InstallError::BadName { name: name.clone(), why });
-        }
-        self.target.seen.check(&self.target.path)?;
+        let bases = place.directories();
         let mut parts = Vec::new();
-        match place.mode() {
-            Mode::Whole => fs.make_file(&self.path.join(NEW_MARK), b"")?,
-            Mode::Parts => {
-                parts = self.target.parts(&new)?;
-                in_order(&mut parts);
-                fs.make_dir(&place.old())?;
+        for (number, base) in bases.iter().enumerate() {
+            let new = names_in(&base.site)?;
+            if let Some(name) = new.iter().find(|name| is_ours(name) || *name == SERVER_LOCK) {
+                let why = "a name that the exchange itself needs".to_owned();
+                return Err(InstallError::BadName { name: name.clone(), why });
+            }
+            if place.mode() == Mode::Parts {
+                parts.extend(self.target.parts(number, &new)?);
             }
         }
-        fs.sync_tree(&self.path, &self.root)?;
-        refuse_running(place.target(), ", started since the import began")?;
+        in_order(&mut parts);
+        self.target.seen.check(&self.target.path, &self.target.beside())?;
+        let keys = self.key_directory()?;
+        if keys.is_none()
+            && let Some(directory) = self.target.site.key_directory()
+        {
+            self.target.notes.push(format!(
+                "{} keeps its mode, owner and time: others have files in it too, or it is not yours",
+                directory.display()
+            ));
+        }
+        match place.mode() {
+            Mode::Whole => fs.make_file(&self.path.join(NEW_MARK), b"")?,
+            Mode::Parts => bases.iter().try_for_each(|base| fs.make_dir(&base.old))?,
+        }
+        for (base, root) in bases.iter().zip(&self.roots) {
+            if exists(&base.site) {
+                fs.sync_tree(&base.site, root)?;
+            }
+        }
+        place.annexes().iter().try_for_each(|annex| fs.sync_dir(&annex.workshop()))?;
+        refuse_running(&self.target.site, ", started since the import began")?;
         let found = probe(place.target())?;
         Ok(Journal {
             mode: place.mode(),
             previous: self.previous_name(),
             lock_created: found == LockState::Absent,
             parts,
+            keys,
         })
+    }
+
+    /// What the directory of the keys is to be, if it lies beside the root, is a record of the site, and belongs to it alone.
+    fn key_directory(&self) -> Result<Option<KeyDirectory>, InstallError> {
+        let (Some(directory), Some(staged)) = (self.target.site.key_directory(), self.site.key_directory()) else {
+            return Ok(None);
+        };
+        let bases = self.workshop.place.directories();
+        let Some(base) = bases.iter().position(|base| base.directory == directory) else { return Ok(None) };
+        let look = |path: &Path| path.metadata().map_err(|error| InstallError::io("look at", path, error));
+        let me = rustix::process::geteuid().as_raw();
+        if !exists(staged) || self.target.is_shared(base) || (me != 0 && look(directory)?.uid() != me) {
+            return Ok(None);
+        }
+        let keys = look(staged)?;
+        Ok(Some(KeyDirectory {
+            base,
+            mode: keys.mode() & 0o7777,
+            owner: (keys.uid(), keys.gid()),
+            mtime: (keys.mtime(), keys.mtime_nsec()),
+        }))
     }
 
     fn previous_name(&self) -> Option<std::ffi::OsString> {
@@ -175,7 +236,9 @@ impl Staging {
             name.push(place.target().file_name()?);
         }
         name.push(format!(".ctdl-dump-before-{}", stamp(SystemTime::now())));
-        free_name(place.around(), &name).file_name().map(ToOwned::to_owned)
+        let mut directories = vec![place.around()];
+        directories.extend(place.annexes().iter().map(Annex::directory));
+        Some(free_in_all(&directories, &name))
     }
 
     /// Locks the server out of the old site and, where that is another directory, of the new one.
@@ -221,6 +284,7 @@ impl Ready {
         let Staging { target, workshop, removable, .. } = &mut self.staging;
         *removable = false;
         let previous = exchange::previous(workshop, &self.journal);
+        notes.extend(exchange::kept_beside(workshop, &self.journal));
         exchange::settle(workshop, &self.journal, true).map_err(|cause| InstallError::Untidy {
             workshop: workshop.place.workshop().to_owned(),
             cause: Box::new(cause),
@@ -240,6 +304,11 @@ impl Ready {
             }
         }
     }
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, InstallError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    open(path, flags, Permissions::empty()).map_err(|error| InstallError::io("open", path, error))
 }
 
 impl Drop for Ready {

@@ -2,7 +2,7 @@
 //!
 //! They are together so that a test can stop the work before any of them, as a kill would, or let any of them fail.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use walkdir::WalkDir;
 
@@ -160,6 +160,23 @@ impl Fs {
         })
     }
 
+    /// Gives a directory its mode (bits), owner and group (numbers) and time of its last change (seconds and nanoseconds).
+    pub(super) fn set_attributes(
+        &self,
+        path: &Path,
+        mode: u32,
+        (uid, gid): (u32, u32),
+        (seconds, nanoseconds): (i64, i64),
+    ) -> Result<(), InstallError> {
+        self.step("set the attributes of", path, || {
+            std::os::unix::fs::chown(path, Some(uid), Some(gid))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+            let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
+            let times = Timestamps { last_access: time, last_modification: time };
+            rustix::fs::utimensat(CWD, path, &times, AtFlags::empty()).map_err(io::Error::from)
+        })
+    }
+
     /// Syncs a directory: the names in it.
     pub(super) fn sync_dir(&self, path: &Path) -> Result<(), InstallError> {
         self.step("sync", path, || {
@@ -216,7 +233,7 @@ pub(super) fn exists(path: &Path) -> bool {
 }
 
 /// The names in a directory, sorted; none if it does not exist.
-pub(super) fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, InstallError> {
+pub(super) fn names_in(path: &Path) -> Result<Vec<OsString>, InstallError> {
     let read = |error| InstallError::io("read", path, error);
     let mut names = match fs::read_dir(path) {
         Ok(entries) => {
@@ -231,13 +248,17 @@ pub(super) fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, InstallEr
 
 /// `NAME` or, where that is taken, `NAME-2`, `NAME-3` ... in a directory.
 pub(super) fn free_name(dir: &Path, name: &OsStr) -> PathBuf {
-    let mut path = dir.join(name);
+    dir.join(free_in_all(&[dir], name))
+}
+
+/// The same in all of these directories.
+pub(super) fn free_in_all(directories: &[&Path], name: &OsStr) -> OsString {
+    let mut free = name.to_owned();
     let mut number = 1_u64;
-    while exists(&path) {
+    while directories.iter().any(|directory| exists(&directory.join(&free))) {
         number += 1;
-        let mut numbered = name.to_owned();
-        numbered.push(format!("-{number}"));
-        path = dir.join(numbered);
+        free = name.to_owned();
+        free.push(format!("-{number}"));
     }
-    path
+    free
 }

@@ -1,6 +1,6 @@
 //! The place where a site is to be put: what is there now, and what may be done with it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::fresh::{Freshness, has_tables, used_files};
 use super::journal::{Part, Side};
 use super::lock::refuse_running;
-use super::names::{Belongs, entries};
+use super::names::{Belongs, Entry, entries};
 use super::recover::{Recovered, recover_with};
-use super::resolve::real_path;
+use super::resolve::real_paths;
 use super::seen::Seen;
 use super::staging::Staging;
 use super::steps::Fs;
 use super::{InstallError, mounts, way};
+use crate::site::Arrangement;
 
 /// How an old site is exchanged for a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,29 +74,38 @@ impl fmt::Debug for TargetOptions<'_> {
 #[derive(Debug)]
 pub struct Target {
     pub(super) path: PathBuf,
+    /// Where the site has what, by real paths.
+    pub(super) site: Arrangement,
     pub(super) mode: Mode,
     pub(super) notes: Vec<String>,
     pub(super) fs: Fs,
     pub(super) seen: Seen,
     state: TargetState,
     recovered: Vec<Recovered>,
-    entries: Vec<(OsString, Belongs)>,
+    entries: Vec<Entry>,
 }
 
 impl Target {
-    /// Looks at a directory, which need not exist; the one around it must. Leftovers of killed runs are finished or removed first, as by
-    /// [`recover`](super::recover()). Nothing else is changed.
+    /// Looks at a directory, which need not exist; the one around it must. The directories of a site that is spread over several must all be there. Leftovers of
+    /// killed runs are finished or removed first, as by [`recover`](super::recover()). Nothing else is changed.
     ///
     /// # Errors
     /// When a server or another import is at work there, when it is neither empty nor fresh and is not to be replaced, when a part of it lies
-    /// on another file system.
-    pub fn open(dir: &Path, options: &TargetOptions<'_>) -> Result<Self, InstallError> {
-        Self::open_with(dir, options, &Fs::default())
+    /// on another file system than its directory.
+    pub fn open(site: impl Into<Arrangement>, options: &TargetOptions<'_>) -> Result<Self, InstallError> {
+        Self::open_with(site, options, &Fs::default())
     }
 
-    pub(super) fn open_with(dir: &Path, options: &TargetOptions<'_>, fs: &Fs) -> Result<Self, InstallError> {
-        let path = real_path(dir)?;
-        let recovered = recover_with(&path, fs)?;
+    pub(super) fn open_with(
+        site: impl Into<Arrangement>,
+        options: &TargetOptions<'_>,
+        fs: &Fs,
+    ) -> Result<Self, InstallError> {
+        let told = site.into();
+        let dir = told.root();
+        let site = real_paths(&told)?;
+        let path = site.root().to_owned();
+        let recovered = recover_with(&site, fs)?;
         if let Some(Recovered::Living(who)) = recovered.iter().find(|found| matches!(found, Recovered::Living(_))) {
             let (path, pid, source_name) = (who.workshop.clone(), who.pid, who.source.clone());
             return Err(InstallError::Living { path, pid, source_name });
@@ -103,6 +113,7 @@ impl Target {
         let mut target = Self {
             notes: recovered.iter().map(ToString::to_string).collect(),
             path,
+            site,
             mode: Mode::Whole,
             fs: fs.clone(),
             seen: Seen::default(),
@@ -126,6 +137,11 @@ impl Target {
     /// The real path: no links, no dots.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the site has what, by real paths.
+    pub fn arrangement(&self) -> &Arrangement {
+        &self.site
     }
 
     /// What was there at the first look.
@@ -158,20 +174,31 @@ impl Target {
 
     /// Fills in all that can be known by looking.
     fn examine(&mut self, options: &TargetOptions<'_>) -> Result<(), InstallError> {
+        let places = self.site.places();
+        if let [_, _, ..] = places.as_slice() {
+            let paths: Vec<PathBuf> = places.iter().filter(|place| !place.is_dir()).cloned().collect();
+            if !paths.is_empty() {
+                return Err(InstallError::DirectoriesMissing { paths });
+            }
+        }
         let root = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return way::check_absent(&self.path),
             Err(error) => return Err(InstallError::io("look at", &self.path, error)),
             Ok(root) if !root.is_dir() => return Err(InstallError::NotADirectory { path: self.path.clone() }),
             Ok(root) => root,
         };
-        refuse_running(&self.path, "")?;
-        self.entries = entries(&self.path)?;
-        self.seen = Seen::new(&self.path)?;
+        refuse_running(&self.site, "")?;
+        self.entries = entries(&self.site)?;
+        self.seen = Seen::new(&self.path, &self.beside())?;
         let mounts = mounts::mount_points();
         let mut links = Vec::new();
-        for name in self.names(Belongs::State) {
-            let part = self.path.join(name);
-            way::check_part(&part, &root, &mounts)?;
+        let mut directories = Vec::new();
+        for place in &places {
+            directories.push(fs::metadata(place).map_err(|error| InstallError::io("look at", place, error))?);
+        }
+        for Entry { base, name, .. } in self.of(Belongs::State) {
+            let part = places.get(*base).unwrap_or(&self.path).join(name);
+            way::check_part(&part, directories.get(*base).unwrap_or(&root), &mounts)?;
             if part.is_symlink() {
                 links.push(format!(
                     "{} is a link; the new site has its own in that place, the link is kept with the previous site",
@@ -182,6 +209,7 @@ impl Target {
         self.notes.extend(links);
         let why = match options.force_parts {
             true => Some("it was asked for".to_owned()),
+            false if places.len() > 1 => Some("the site lies in several directories".to_owned()),
             false => way::why_parts(&self.path, &root, &self.entries, &mounts),
         };
         if let Some(why) = why {
@@ -193,16 +221,19 @@ impl Target {
     }
 
     fn judge(&self, options: &TargetOptions<'_>) -> Result<TargetState, InstallError> {
-        if self.names(Belongs::State).next().is_none() {
-            let unknown = self.names(Belongs::Unknown).next();
-            return Ok(match (unknown, self.names(Belongs::Program).next()) {
-                (Some(name), None) => {
-                    TargetState::Occupied(format!("it holds no site, but {}", self.path.join(name).display()))
+        if self.of(Belongs::State).next().is_none() {
+            // In the other directories anybody may have something.
+            let unknown = self.of(Belongs::Unknown).find(|entry| entry.base == 0);
+            return Ok(match (unknown, self.of(Belongs::Program).find(|entry| entry.base == 0)) {
+                (Some(entry), None) => {
+                    TargetState::Occupied(format!("it holds no site, but {}", self.path.join(&entry.name).display()))
                 }
                 _ => TargetState::Empty,
             });
         }
-        if let Some(why) = used_files(&self.path, self.names(Belongs::State))? {
+        let places = self.site.places();
+        let parts = self.of(Belongs::State).filter_map(|entry| Some(places.get(entry.base)?.join(&entry.name)));
+        if let Some(why) = used_files(parts, self.site.key_directory())? {
             return Ok(TargetState::Occupied(why));
         }
         if !has_tables(&self.path)? {
@@ -214,8 +245,22 @@ impl Target {
         })
     }
 
-    fn names(&self, wanted: Belongs) -> impl Iterator<Item = &OsStr> {
-        self.entries.iter().filter(move |(_, belongs)| *belongs == wanted).map(|(name, _)| name.as_os_str())
+    fn of(&self, wanted: Belongs) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.belongs == wanted)
+    }
+
+    /// What of the site lies beside its root.
+    pub(super) fn beside(&self) -> Vec<PathBuf> {
+        let places = self.site.places();
+        let beside = self.of(Belongs::State).filter(|entry| entry.base > 0);
+        beside.filter_map(|entry| Some(places.get(entry.base)?.join(&entry.name))).collect()
+    }
+
+    /// Whether others have something in this directory too.
+    pub(super) fn is_shared(&self, base: usize) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.base == base && matches!(entry.belongs, Belongs::Unknown | Belongs::Program))
     }
 
     /// Whether there is nothing to be kept when a whole new directory takes its place.
@@ -223,22 +268,31 @@ impl Target {
         self.entries.is_empty()
     }
 
-    /// The parts that change places when these are the top-level names of the new site.
-    pub(super) fn parts(&self, new: &[OsString]) -> Result<Vec<Part>, InstallError> {
+    /// The parts of one directory that change places when these are the top-level names of what is new there.
+    pub(super) fn parts(&self, base: usize, new: &[OsString]) -> Result<Vec<Part>, InstallError> {
+        let places = self.site.places();
+        let directory = places.get(base).unwrap_or(&self.path);
         let mut parts = Vec::new();
         for name in new {
-            let side = match self.entries.iter().find(|(old, _)| old == name) {
-                Some((_, Belongs::Program)) => {
-                    let why = "and the target has a program of that name".to_owned();
-                    return Err(InstallError::BadName { name: name.clone(), why });
+            let bad = |why: String| InstallError::BadName { name: name.clone(), why };
+            let path = directory.join(name);
+            if places.iter().any(|place| place.starts_with(&path)) {
+                return Err(bad(format!("and {} is or holds a directory of the site", path.display())));
+            }
+            let side = match self.entries.iter().find(|old| old.base == base && old.name == *name) {
+                Some(Entry { belongs: Belongs::Program, .. }) => {
+                    return Err(bad("and the target has a program of that name".to_owned()));
+                }
+                Some(Entry { belongs: Belongs::Unknown, .. }) if base > 0 => {
+                    return Err(bad(format!("and {} is somebody else's; move it away", path.display())));
                 }
                 Some(_) => Side::Both,
                 None => Side::New,
             };
-            parts.push(Part { side, name: name.clone() });
+            parts.push(Part { side, base, name: name.clone() });
         }
-        let only_old = self.names(Belongs::State).filter(|old| !new.iter().any(|name| name == old));
-        parts.extend(only_old.map(|name| Part { side: Side::Old, name: name.to_owned() }));
+        let only_old = self.of(Belongs::State).filter(|old| old.base == base && !new.contains(&old.name));
+        parts.extend(only_old.map(|old| Part { side: Side::Old, base, name: old.name.clone() }));
         Ok(parts)
     }
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod places;
 mod refusals;
+mod spread;
 
 use std::collections::BTreeMap;
 use std::fs;

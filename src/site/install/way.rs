@@ -1,13 +1,13 @@
 //! Which way of exchange a target allows.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::names::Belongs;
+use super::names::{Belongs, Entry};
 use super::place::LONGEST_NAME;
 use super::{InstallError, mounts};
 
@@ -28,14 +28,9 @@ pub(super) fn check_part(path: &Path, root: &Metadata, mounts: &[PathBuf]) -> Re
 }
 
 /// Why a site can't be exchanged as one directory; `None` if it can.
-pub(super) fn why_parts(
-    site: &Path,
-    root: &Metadata,
-    entries: &[(OsString, Belongs)],
-    mounts: &[PathBuf],
-) -> Option<String> {
-    let foreign = entries.iter().find(|(_, belongs)| matches!(belongs, Belongs::Program | Belongs::Unknown));
-    if let Some((name, _)) = foreign {
+pub(super) fn why_parts(site: &Path, root: &Metadata, entries: &[Entry], mounts: &[PathBuf]) -> Option<String> {
+    let foreign = entries.iter().find(|entry| matches!(entry.belongs, Belongs::Program | Belongs::Unknown));
+    if let Some(Entry { name, .. }) = foreign {
         return Some(format!("it holds what is no part of a site and stays ({})", name.display()));
     }
     if mounts.iter().any(|mount| mount == site) {

@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, Mode as Permissions, OFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::InstallError;
+use super::annex;
 use super::place::Place;
 use super::steps::{Fs, exists};
 use crate::site::claim::{Identity, Locked, same_file};
@@ -85,6 +86,7 @@ impl Workshop {
 
     /// Removes what is left of a staging without a journal: `site` is new or empty, `old` is empty or `remove_dir` refuses.
     pub(super) fn clear(&self) -> Result<(), InstallError> {
+        annex::remove_all(&self.fs, &self.place)?;
         self.fs.remove_tree(&self.place.site())?;
         self.fs.remove_dir(&self.place.old())?;
         self.fs.unlink(&self.place.workshop().join("journal.new"))?;

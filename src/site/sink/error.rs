@@ -28,6 +28,17 @@ pub enum WriteSiteError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A record names a file in the directory of the keys, where a server that has it beside its root looks for three names alone.
+    #[error(
+        "file record {key}: others may have files in {} (ssldir), and a server looks there for citadel.key, citadel.csr and citadel.cer alone; take it out of the site's keys/ before it is exported, or name keys/ in the site itself with --ssldir and build the server so",
+        directory.display()
+    )]
+    StrangeKey {
+        /// The path as the record has it.
+        key: String,
+        /// Where the keys are to lie.
+        directory: PathBuf,
+    },
     /// A room that could not be understood has a list.
     #[error("room record {key}: has a list of messages but no number; the archive is not one that ctdl-dump wrote")]
     ListWithoutRoom {

@@ -13,10 +13,12 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 use super::WriteSiteError;
 use super::adapt::Adapter;
 use crate::record::{Header, Kind, Root, Value};
+use crate::site::Arrangement;
+use crate::site::arrangement::Class;
 
 /// Writes files as they come; directories get their attributes, and links are made, when all files are there.
 pub(super) struct FileWriter {
-    root: PathBuf,
+    site: Arrangement,
     owner: Option<(u32, u32)>,
     directories: HashSet<Vec<u8>>,
     later: Vec<Later>,
@@ -37,11 +39,14 @@ struct Attributes {
 }
 
 impl FileWriter {
-    /// A writer into an empty directory, which gets its `data/`.
-    pub fn create(root: &Path, owner: Option<(u32, u32)>) -> Result<Self, WriteSiteError> {
+    /// A writer into an empty directory, which gets its `data/`. Directories beside it are made, but that of the keys, which is a record.
+    pub fn create(site: &Arrangement, owner: Option<(u32, u32)>) -> Result<Self, WriteSiteError> {
         let mut writer =
-            FileWriter { root: root.to_owned(), owner, directories: HashSet::new(), later: Vec::new(), present: None };
-        let data = root.join("data");
+            FileWriter { site: site.clone(), owner, directories: HashSet::new(), later: Vec::new(), present: None };
+        for apart in site.apart().iter().filter(|apart| !apart.classes.iter().all(|class| *class == Class::Ssl)) {
+            make_directory(&apart.directory)?;
+        }
+        let data = site.data();
         make_directory(&data)?;
         writer.later(data, Attributes { mode: Some(0o700), mtime: None, owner }, None);
         Ok(writer)
@@ -51,7 +56,7 @@ impl FileWriter {
     pub fn set_root(&mut self, root: &Root, adapter: &Adapter) -> Result<(), WriteSiteError> {
         let owner = adapter.ids_for(root.owner.as_ref(), root.group.as_ref());
         let attributes = Attributes { mode: Some(u32::from(root.mode & 0o777)), mtime: None, owner };
-        self.later(self.root.clone(), attributes, None);
+        self.later(self.site.root().to_owned(), attributes, None);
         Ok(())
     }
 
@@ -59,8 +64,8 @@ impl FileWriter {
     pub fn leads_to(&self, header: &Header, content: &[u8]) -> bool {
         let key = header.key.last_name().unwrap_or_default();
         let target = header.fields.bytes("target").unwrap_or_default();
-        let link = self.root.join(OsStr::from_bytes(key));
-        let target = link.parent().unwrap_or(&self.root).join(OsStr::from_bytes(target));
+        let link = self.site.path_of(key);
+        let target = link.parent().unwrap_or(self.site.root()).join(OsStr::from_bytes(target));
         // Not to read a device, or more than there is to compare.
         let may_be =
             std::fs::metadata(&target).is_ok_and(|found| found.is_file() && found.len() == content.len() as u64);
@@ -75,14 +80,19 @@ impl FileWriter {
             _ => (key.to_vec(), false),
         };
         self.check_path(header, &below)?;
+        if let Some(directory) = self.site.key_directory().filter(|_| self.site.is_strange_key(&below)) {
+            let directory = directory.to_owned();
+            return Err(WriteSiteError::StrangeKey { key: header.key.to_string(), directory });
+        }
         if path {
             self.make_parents(&below)?;
         }
-        let path = self.root.join(OsStr::from_bytes(&below));
+        let path = self.site.path_of(&below);
         let attributes = self.attributes(header);
         match header.fields.bytes("type") {
             Some(b"directory") => {
-                if below != b"data" {
+                let is_there = below == b"data" || (Some(path.as_path()) == self.site.key_directory() && path.is_dir());
+                if !is_there {
                     make_directory(&path)?;
                 }
                 self.directories.insert(below);
@@ -157,7 +167,7 @@ impl FileWriter {
         for (index, _) in below.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
             let parent = below[..index].to_vec();
             if self.directories.insert(parent.clone()) {
-                let path = self.root.join(OsStr::from_bytes(&parent));
+                let path = self.site.path_of(&parent);
                 make_directory(&path)?;
                 self.later(path, Attributes { mode: Some(0o700), mtime: None, owner: self.owner }, None);
             }

@@ -18,7 +18,7 @@ mod tally;
 mod target;
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use adapt::SiteOwner;
 pub use error::WriteSiteError;
@@ -36,6 +36,7 @@ use tables::{TableSet, ValueStream};
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink};
 use crate::record::{Body, End, Fields, Header, Kind, Layout, SiteInfo};
+use crate::site::Arrangement;
 use crate::site::layout::{self, Dialect, FromBody, LayoutError, MessageKey, table};
 
 /// Writes a site into a directory.
@@ -72,20 +73,21 @@ enum Current {
 }
 
 impl SiteSink {
-    /// A sink that fills the empty directory `root` for a server of the layout `target`; scratch files of the tables go to `scratch`, whatever is
-    /// the site's own belongs to `owner`.
-    pub fn create(root: &Path, scratch: PathBuf, owner: SiteOwner, target: Layout) -> Result<SiteSink, WriteSiteError> {
-        let files = FileWriter::create(root, owner.ids())?;
+    /// A sink that fills the empty directory `site` for a server of the layout `target`, or the directories of one that is spread over several; scratch files of
+    /// the tables go to `scratch`, whatever is the site's own belongs to `owner`.
+    pub fn create(
+        site: impl Into<Arrangement>,
+        scratch: PathBuf,
+        owner: SiteOwner,
+        target: Layout,
+    ) -> Result<SiteSink, WriteSiteError> {
+        let site = site.into();
+        let files = FileWriter::create(&site, owner.ids())?;
         Ok(SiteSink {
             target,
             dialect: target.into(),
             structs: StructFiles::default(),
-            tables: TableSet::begin(Plan {
-                data: root.join("data"),
-                scratch,
-                owner: owner.ids(),
-                order: target.order,
-            })?,
+            tables: TableSet::begin(Plan { data: site.data(), scratch, owner: owner.ids(), order: target.order })?,
             files,
             adapter: Adapter::new(owner, target),
             checklist: Checklist::default(),

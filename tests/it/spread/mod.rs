@@ -1,6 +1,8 @@
 //! Sites that are spread over several directories.
 
 mod reading;
+mod running;
+mod writing;
 
 use std::fs::{create_dir_all, rename};
 use std::path::{Path, PathBuf};
@@ -47,29 +49,18 @@ impl Machine {
         machine
     }
 
-    fn with(name: &str) -> Machine {
-        let (machine, site) = (Machine::empty(), unpack_site(name));
-        let times = |path: &Path| {
-            let modified = path.metadata().unwrap().modified().unwrap();
-            std::fs::FileTimes::new().set_modified(modified)
-        };
-        let root = machine.site();
-        // Where things are moved out of, times change.
-        let network = times(&site.path().join("network"));
-        rename(site.path(), &root).unwrap();
-        let arrangement = machine.arrangement();
-        for part in ["network/mail.aliases", "messages", "netconfigs", "help", "network", "keys"].into_iter().chain([
-            "citadel.config",
-            "citadel.control",
-            "refcount_adjustments.dat",
-        ]) {
-            let place = arrangement.path_of(part.as_bytes());
-            if root.join(part).exists() {
-                create_dir_all(place.parent().unwrap()).unwrap();
-                rename(root.join(part), place).unwrap();
-            }
+    /// One on which the packages are installed, and the server has never been started.
+    fn installed() -> Machine {
+        let machine = Machine::empty();
+        for directory in ["var/lib/citadel", "etc/citadel", "etc/ssl/citadel", "var/spool/citadel"] {
+            create_dir_all(machine.at(directory)).unwrap();
         }
-        std::fs::File::open(machine.at("var/spool/citadel/network")).unwrap().set_times(network).unwrap();
+        machine
+    }
+
+    fn with(name: &str) -> Machine {
+        let machine = Machine::empty();
+        lay_out(name, machine.0.path());
         machine
     }
 
@@ -81,9 +72,31 @@ impl Machine {
     fn site(&self) -> PathBuf {
         self.at("var/lib/citadel")
     }
+}
 
-    fn arrangement(&self) -> Arrangement {
-        let (root, classes) = Arrangement::debian(self.0.path(), None);
-        Arrangement::new(&root, classes).unwrap()
+/// Lays a site out as in Debian below a directory.
+pub fn lay_out(name: &str, machine: &Path) {
+    let site = unpack_site(name);
+    let times = |path: &Path| {
+        let modified = path.metadata().unwrap().modified().unwrap();
+        std::fs::FileTimes::new().set_modified(modified)
+    };
+    let (root, classes) = Arrangement::debian(machine, None);
+    create_dir_all(root.parent().unwrap()).unwrap();
+    // Where things are moved out of, times change.
+    let network = times(&site.path().join("network"));
+    rename(site.path(), &root).unwrap();
+    let arrangement = Arrangement::new(&root, classes).unwrap();
+    for part in ["network/mail.aliases", "messages", "netconfigs", "help", "network", "keys"].into_iter().chain([
+        "citadel.config",
+        "citadel.control",
+        "refcount_adjustments.dat",
+    ]) {
+        let place = arrangement.path_of(part.as_bytes());
+        if root.join(part).exists() {
+            create_dir_all(place.parent().unwrap()).unwrap();
+            rename(root.join(part), place).unwrap();
+        }
     }
+    std::fs::File::open(machine.join("var/spool/citadel/network")).unwrap().set_times(network).unwrap();
 }

@@ -120,7 +120,7 @@ fn arrangements_that_cant_be_meant_are_refused() {
         (vec!["export", "--site", text(&site), "--spooldir", text(&messages)], "part of the site"),
         (
             vec!["serve", "--stdio", "--receive", "--site", text(&site), "--sysconfdir", text(&elsewhere)],
-            "leave them out",
+            "--keep-release",
         ),
         (
             vec!["import", text(&archive), "--replace", "--keep-release", "--site", text(&site)],

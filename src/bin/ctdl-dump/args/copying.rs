@@ -37,8 +37,6 @@ pub struct Export {
     pub force: bool,
     #[command(flatten)]
     pub tables: TablesOptions,
-    #[command(flatten)]
-    pub arrangement: ArrangementOptions,
     /// Stop a running server by a signal for the seconds that the copy of its tables takes; its users merely wait
     #[arg(long, conflicts_with = "single_user", help_heading = "Ways to take it")]
     pub freeze: bool,
@@ -69,6 +67,8 @@ pub struct Export {
     /// Print the summary as a line of JSON on standard output
     #[arg(long, requires = "output")]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// Make a site from an archive.
@@ -81,14 +81,15 @@ pub struct Export {
 #[command(after_help = "Examples:
   ctdl-dump import site.ctz
   ctdl-dump import site.ctz --site /srv/citadel --replace
+  ctdl-dump import site.ctz --arrangement debian --keep-release --replace
   ssh old ctdl-dump export | ctdl-dump import -")]
 pub struct Import {
     /// The archive, or `-` for standard input
     #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
-    /// The directory that becomes the site
-    #[arg(long, value_name = "DIR", default_value = USUAL_SITE, value_hint = ValueHint::DirPath)]
-    pub site: PathBuf,
+    /// The directory that becomes the site [default: /usr/local/citadel]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub site: Option<PathBuf>,
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long)]
     pub replace: bool,
@@ -112,6 +113,8 @@ pub struct Import {
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// Check every byte of an archive.

@@ -18,11 +18,11 @@ pub struct Info {
     pub place: Option<PathBuf>,
     #[command(flatten)]
     pub tables: TablesOptions,
-    #[command(flatten)]
-    pub arrangement: ArrangementOptions,
     /// Print it as a line of JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// List the records of an archive or a site.
@@ -40,8 +40,6 @@ pub struct List {
     pub place: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
-    #[command(flatten)]
-    pub arrangement: ArrangementOptions,
     /// Only records of this kind: config, floor, user, room, list, visit, use, directory, openid, euid, usernumber, fulltext,
     /// table, message, file, log, loss or omitted
     #[arg(value_name = "KIND")]
@@ -49,6 +47,8 @@ pub struct List {
     /// Print a line of JSON with all fields for each record (passwords too)
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// Compare two archives or sites record by record.
@@ -67,11 +67,11 @@ pub struct Diff {
     pub second: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
-    #[command(flatten)]
-    pub arrangement: ArrangementOptions,
     /// Print a line of JSON for each difference
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// Take single messages, files or a room's messages out of an archive.

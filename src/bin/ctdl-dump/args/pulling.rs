@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueHint};
 use ctdl_dump::record::Layout;
 
-use super::PeerOptions;
 use super::wait::waiting_time;
+use super::{ArrangementOptions, PeerOptions};
 use crate::peer::Peer;
 
 /// Collect a site or an archive from another machine.
@@ -58,6 +58,9 @@ pub struct Pull {
     /// An archive of an earlier time: what is the same there is taken from it
     #[arg(long, value_name = "OLD", requires = "output", value_hint = ValueHint::FilePath)]
     pub have: Option<PathBuf>,
+    /// Write a site of an old release as it was, for a server of that release
+    #[arg(long, requires = "site", conflicts_with = "is_wanted")]
+    pub keep_release: bool,
     #[command(flatten)]
     pub cutover: Cutover,
     #[command(flatten)]
@@ -74,6 +77,8 @@ pub struct Pull {
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// How a site moves.

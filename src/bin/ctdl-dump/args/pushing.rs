@@ -33,8 +33,6 @@ pub struct Push {
     #[command(flatten)]
     pub tables: TablesOptions,
     #[command(flatten)]
-    pub arrangement: ArrangementOptions,
-    #[command(flatten)]
     pub connection: PeerOptions,
     /// Where a private copy of a site goes; else $TMPDIR or /var/tmp
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -42,4 +40,6 @@ pub struct Push {
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }

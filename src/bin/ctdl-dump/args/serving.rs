@@ -55,12 +55,12 @@ pub struct Serve {
     #[command(flatten)]
     pub tables: TablesOptions,
     #[command(flatten)]
-    pub arrangement: ArrangementOptions,
-    #[command(flatten)]
     pub reception: Reception,
     /// Where private copies of a site go; else $TMPDIR or /var/tmp. With --receive, temporary files; else beside the new site
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub scratch: Option<PathBuf>,
+    #[command(flatten)]
+    pub arrangement: ArrangementOptions,
 }
 
 /// What becomes of a site that a peer gives.
@@ -69,12 +69,15 @@ pub struct Taking {
     /// Take a site from a peer that pushes it, and give none
     #[arg(long, conflicts_with = "layout", help_heading = "To be pushed to")]
     pub receive: bool,
-    /// The directory that becomes the site
-    #[arg(long, value_name = "DIR", default_value = super::copying::USUAL_SITE, requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]
-    pub site: PathBuf,
+    /// The directory that becomes the site [default: /usr/local/citadel]
+    #[arg(long, value_name = "DIR", requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]
+    pub site: Option<PathBuf>,
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long, requires = "receive", help_heading = "To be pushed to")]
     pub replace: bool,
+    /// Write a site of an old release as it was, for a server of that release
+    #[arg(long, requires = "receive", help_heading = "To be pushed to")]
+    pub keep_release: bool,
 }
 
 /// Where peers come from.

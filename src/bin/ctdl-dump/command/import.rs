@@ -5,13 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Result;
-use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::site::install::{self, Recovered};
+use ctdl_dump::site::install::Recovered;
 
 use super::Context;
 use crate::args::Import;
 use crate::building::{self, Plan};
+use crate::destination::Destination;
 use crate::exit_code::ExitCode;
 use crate::upgrading::Records;
 use crate::{json, place, summary, utc};
@@ -19,8 +19,8 @@ use crate::{json, place, summary, utc};
 /// Makes a site from an archive.
 pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let source = name_of(&args.archive);
-    for recovered in install::recover(&args.site).map_err(Failure::from)? {
-        context.screen.say(&recovered);
+    let destination = Destination::new(args.site.as_deref(), &args.arrangement, args.replace, args.keep_release)?;
+    for recovered in destination.recover(context)? {
         if let Recovered::Finished { leftover, .. } = recovered
             && leftover.source == source
             && !args.replace
@@ -30,10 +30,10 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
         }
     }
     let source = source.unwrap_or_else(|| "import from standard input".into());
-    let target = building::open_target(&args.site, args.replace, context)?;
+    let target = destination.open(context)?;
     let scratch = place::scratch_directory(args.scratch.as_deref(), Some(target.path()))?;
     let records = Records::open(args, &scratch, context)?;
-    records.refuse_older_target(target.path())?;
+    records.refuse_older_target(target.arrangement())?;
     let plan = Plan {
         source: &source,
         scratch: args.scratch.as_deref(),

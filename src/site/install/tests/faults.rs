@@ -11,7 +11,7 @@ use super::super::place::Place;
 use super::*;
 
 /// Lets every step from number `last` on fail: to those who look at the disk, a kill.
-fn dies_at(last: usize, plain_rename: bool) -> Fs {
+pub(super) fn dies_at(last: usize, plain_rename: bool) -> Fs {
     let count = AtomicUsize::new(0);
     Fs::watched(
         move |_, _| {
@@ -23,7 +23,7 @@ fn dies_at(last: usize, plain_rename: bool) -> Fs {
 }
 
 /// Lets the one step of this number fail.
-fn fails_at(only: usize, plain_rename: bool) -> Fs {
+pub(super) fn fails_at(only: usize, plain_rename: bool) -> Fs {
     let count = AtomicUsize::new(0);
     Fs::watched(
         move |_, _| {

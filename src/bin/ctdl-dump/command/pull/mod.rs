@@ -11,16 +11,22 @@ use anyhow::{Context as _, Result};
 use self::archive::{Pulled, about_have, is_of_an_archive, pull};
 use super::{Context, import};
 use crate::args::{Import, Pull};
+use crate::destination::Destination;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::partial::beside;
-use crate::{building, json, screen, summary};
+use crate::{json, screen, summary};
 
 /// What follows the name of a site in the name of the archive that was pulled for it.
 const PULLED: &str = ".ctdl-dump-pulled.ctz";
 
 /// Pulls from a peer, into an archive or a site.
 pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
+    if args.site.is_none() && args.arrangement.is_told() {
+        usage!(
+            "--arrangement and its like say where a site is written, and -o makes an archive; leave them out, or name --site"
+        );
+    }
     match (&args.output, &args.site) {
         (Some(output), _) => report(&pull(args, output, |_| Ok(()), context)?, args, context),
         (None, Some(site)) if args.cutover.is_wanted => cutover::run(args, &args.cutover, site, context),
@@ -36,7 +42,7 @@ fn kept_beside(site: &Path) -> Result<PathBuf> {
 
 /// Pulls into an archive beside the site, which stays there for the next time, and imports that.
 fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
-    building::check_target(site, args.replace, context)?;
+    Destination::new(Some(site), &args.arrangement, args.replace, args.keep_release)?.check(context)?;
     let kept = kept_beside(site)?;
     let have = kept.exists().then(|| kept.clone());
     let pulling = Pull { have, force: true, json: false, ..args.clone() };
@@ -44,9 +50,11 @@ fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
     report(&pull(&pulling, &kept, |_| Ok(()), context)?, &pulling, context)?;
     let importing = Import {
         archive: kept.clone(),
-        site: site.to_owned(),
+        site: Some(site.to_owned()),
         replace: args.replace,
         layout: args.layout,
+        keep_release: args.keep_release,
+        arrangement: args.arrangement.clone(),
         json: args.json,
         ..Import::default()
     };

@@ -23,6 +23,7 @@ use self::conversation::{Given, Hall, Visit, talk};
 use self::reception::Target;
 use super::Context;
 use crate::args::{Serve, Taking};
+use crate::destination::Destination;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::paced::{Pace, Paced};
@@ -79,14 +80,10 @@ fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
 
 fn open(args: &Serve, context: &Context) -> Result<Given> {
     if args.taking.receive {
-        if args.arrangement.is_told() {
-            usage!(
-                "--arrangement and its like say from where a site is read, and with --receive one is written, into one directory (--site); leave them out"
-            );
-        }
-        let Taking { site, replace, .. } = &args.taking;
+        let Taking { site, replace, keep_release, .. } = &args.taking;
+        let destination = Destination::new(site.as_deref(), &args.arrangement, *replace, *keep_release)?;
         let scratch = args.scratch.as_deref().map(|named| place::scratch_directory(Some(named), None)).transpose()?;
-        return Ok(Given::Nothing(Target::new(site.clone(), *replace, scratch)));
+        return Ok(Given::Nothing(Target::new(destination, *keep_release, *replace, scratch)));
     }
     let site = args.arrangement.of(args.place.as_deref())?;
     let path = args.place.as_deref().unwrap_or(site.root());

@@ -16,13 +16,14 @@ use ctdl_dump::codec::Digest;
 use ctdl_dump::endpoint::{Class, Failure, Source};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::SiteInfo;
-use ctdl_dump::site::install::{InstallError, Recovered, recover};
+use ctdl_dump::site::install::{InstallError, Recovered};
 use ctdl_dump::transfer::Intake;
 use ctdl_dump::wire::{Abilities, Code, Pulse, Reception, Refusal, Served, SnapshotId, View, WireError};
 
 use super::receipt::Receipt;
 use crate::building::{self, Plan};
 use crate::command::Context;
+use crate::destination::Destination;
 use crate::error::{exit_code_of, text};
 use crate::exit_code::ExitCode;
 use crate::partial::beside;
@@ -43,7 +44,8 @@ const LEVEL: i32 = 1;
 
 /// The place for a site. One peer at a time may give one.
 pub struct Target {
-    site: PathBuf,
+    site: Destination,
+    keeps_release: bool,
     replace: bool,
     scratch: Option<PathBuf>,
     is_taken: AtomicBool,
@@ -51,9 +53,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// A place that takes a site; with `replace` also in the place of one that has been used.
-    pub fn new(site: PathBuf, replace: bool, scratch: Option<PathBuf>) -> Self {
-        Target { site, replace, scratch, is_taken: AtomicBool::new(false), outcome: Mutex::new(None) }
+    /// A place that takes a site; with `replace` also in the place of one that has been used. With `keeps_release` one of an old release stays one.
+    pub fn new(site: Destination, keeps_release: bool, replace: bool, scratch: Option<PathBuf>) -> Self {
+        Target { site, keeps_release, replace, scratch, is_taken: AtomicBool::new(false), outcome: Mutex::new(None) }
     }
 
     /// What became of the last site that a peer wanted to give.
@@ -66,7 +68,7 @@ impl Target {
     }
 
     fn received(&self) -> Result<PathBuf> {
-        Ok(beside(&std::path::absolute(&self.site).context("the site")?, RECEIVED))
+        Ok(beside(&std::path::absolute(self.site.root()).context("the site")?, RECEIVED))
     }
 }
 
@@ -112,7 +114,7 @@ impl<'t> Receiving<'t> {
         if let Some(digest) = self.in_place(id, &received)? {
             return Ok(Reception::InPlace(digest));
         }
-        building::check_target(&self.target.site, self.target.replace, &self.context)?;
+        self.target.site.check(&self.context)?;
         let mut spool = Spool::open(&received, true, &SENDER)?;
         let before = beginning(&spool, id, &self.context);
         if before.is_none() && spool.forget()? {
@@ -137,13 +139,12 @@ impl<'t> Receiving<'t> {
     /// The site digest, if this very push has been put in place and the peer doesn't know.
     fn in_place(&mut self, id: SnapshotId, received: &Path) -> Result<Option<Digest>> {
         let mut is_finished = false;
-        for recovered in recover(&self.target.site).map_err(Failure::from)? {
-            self.context.screen.say(&recovered);
+        for recovered in self.target.site.recover(&self.context)? {
             if let Recovered::Finished { leftover, .. } = recovered {
                 is_finished |= leftover.source == Some(source_name(id));
             }
         }
-        self.receipt = Receipt::find(received, id, &self.target.site, is_finished)?;
+        self.receipt = Receipt::find(received, id, self.target.site.root(), is_finished)?;
         if self.receipt.is_some() {
             // What was received is of no more use.
             Spool::open(received, true, &SENDER)?.discard()?;
@@ -273,17 +274,21 @@ fn beginning(spool: &Spool, id: SnapshotId, context: &Context) -> Option<Reader<
 
 fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Context) -> Result<Receipt> {
     context.screen.task("building the site");
-    let place = building::open_target(&target.site, target.replace, context)?;
+    let place = target.site.open(context)?;
     let scratch = place::scratch_directory(target.scratch.as_deref(), Some(place.path()))?;
-    let records = Records::of_file(&beside(received, ".partial"), None, &scratch, context)?;
-    records.refuse_older_target(place.path())?;
+    let archive = beside(received, ".partial");
+    let records = match target.keeps_release {
+        true => Records::as_they_are(&archive, None, context)?,
+        false => Records::of_file(&archive, None, &scratch, context)?,
+    };
+    records.refuse_older_target(place.arrangement())?;
     let received_digest = records.digest_before();
     let source = source_name(id);
     let plan = Plan {
         source: &source,
         scratch: target.scratch.as_deref(),
         reads_back: true,
-        keeps_release: false,
+        keeps_release: target.keeps_release,
         layout: None,
         replaces: target.replace,
     };
@@ -299,7 +304,7 @@ fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Cont
             return Err(error);
         }
     };
-    receipt.complete(&target.site)?;
+    receipt.complete(target.site.root())?;
     notices.iter().for_each(|notice| context.screen.say(notice));
     context.screen.summary(&summary);
     Ok(receipt)

@@ -28,7 +28,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::site::install;
 use ctdl_dump::transfer::Summary;
 use ctdl_dump::wire::Connector as _;
 
@@ -37,10 +36,11 @@ use self::note::Note;
 use self::staged::Staged;
 use crate::args::{Cutover, Pull};
 use crate::command::Context;
+use crate::destination::Destination;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::peer::PeerConnector;
-use crate::{building, json, summary};
+use crate::{json, summary};
 
 /// So often the old server is taken single-user in one run: each time its users are sent away.
 const MOST_LEASES: u32 = 3;
@@ -49,9 +49,8 @@ const COMES_TO_REST: Duration = Duration::from_secs(5);
 
 /// Moves the site.
 pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Result<ExitCode> {
-    for recovered in install::recover(site).map_err(Failure::from)? {
-        context.screen.say(&recovered);
-    }
+    let destination = Destination::new(Some(site), &args.arrangement, args.replace, false)?;
+    destination.recover(context)?;
     let note = Note::beside(site)?;
     if note.is_fulfilled() {
         note.remove()?;
@@ -61,7 +60,7 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
         ));
         return Ok(ExitCode::Complete);
     }
-    building::check_target(site, args.replace, context)?;
+    destination.check(context)?;
     let mut connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
     check_peer(&mut connector, args)?;
     if note.exists() {

@@ -18,6 +18,7 @@ use ctdl_dump::wire::{Connector, Info, Steady};
 use crate::args::Pull;
 use crate::building::{self, Built};
 use crate::command::Context;
+use crate::destination::Destination;
 use crate::peer::PeerConnector;
 use crate::place::parent_of;
 use crate::screen;
@@ -134,7 +135,7 @@ impl Arrived {
         let Arrived { have, plan, info, difference } = self;
         let digest = info.total.digest;
         let source = format!("cutover from {}", args.peer);
-        let target = building::open_target(site, args.replace, context)?;
+        let target = Destination::new(Some(site), &args.arrangement, args.replace, false)?.open(context)?;
         let mut merged = Merged::of(&[&have], plan, info, difference.stream());
         monitor.task("build the new site");
         let building = building::Plan {

@@ -1,0 +1,158 @@
+//! The directories of a site beside its root, while parts of them are exchanged.
+//!
+//! A rename stays on one file system, so what is to lie in such a directory waits there, in an *annex* of the workshop. The workshop's `bases` names
+//! all of them and is safe on disk before the first is made. A journal is obeyed, and an annex removed, only for those directories that the command line
+//! names as well: nobody can have this program rename things elsewhere by what he writes into a file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::InstallError;
+use super::place::Place;
+use super::steps::{Fs, exists};
+use crate::site::Arrangement;
+use crate::site::claim::{escape, unescape};
+
+const FIRST_LINE: &str = "ctdl-dump-bases 1";
+/// Its name in the directory. Not that of a workshop: whoever imports a site into this very directory must leave it alone.
+const NAME: &str = ".ctdl-dump-annex";
+
+/// What belongs into one directory beside the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Annex {
+    directory: PathBuf,
+}
+
+impl Annex {
+    /// The annexes of a site whose directories have real paths.
+    pub(super) fn of(site: &Arrangement) -> Vec<Annex> {
+        site.places().into_iter().skip(1).map(|directory| Annex { directory }).collect()
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn workshop(&self) -> PathBuf {
+        self.directory.join(NAME)
+    }
+
+    pub(super) fn site(&self) -> PathBuf {
+        self.workshop().join("site")
+    }
+
+    pub(super) fn old(&self) -> PathBuf {
+        self.workshop().join("old")
+    }
+
+    /// Says of which site it is.
+    fn label(&self) -> PathBuf {
+        self.workshop().join("of")
+    }
+
+    /// Makes it, for the site with this root.
+    fn make(&self, fs: &Fs, root: &Path) -> Result<(), InstallError> {
+        match fs.make_dir(&self.workshop()) {
+            Err(InstallError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(InstallError::Shared { path: self.workshop(), root: self.root() });
+            }
+            made => made?,
+        }
+        fs.make_file(&self.label(), escape(root.as_os_str().as_bytes()).as_bytes())?;
+        fs.sync_dir(&self.workshop())?;
+        fs.sync_dir(&self.directory)
+    }
+
+    /// The root of the site that it is of; `None` if nobody knows.
+    fn root(&self) -> Option<PathBuf> {
+        let label = fs::read_to_string(self.label()).ok()?;
+        unescape(label.trim_end()).map(|root| PathBuf::from(std::ffi::OsString::from_vec(root)))
+    }
+
+    /// Removes it, if it is of the site with this root. What was there before the exchange is never removed: `old` must be empty.
+    pub(super) fn remove(&self, fs: &Fs, root: &Path) -> Result<(), InstallError> {
+        let workshop = self.workshop();
+        let Ok(found) = workshop.symlink_metadata() else { return Ok(()) };
+        let owner = fs::metadata(&self.directory).ok().map(|directory| directory.uid());
+        let is_trusted =
+            found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw() || Some(found.uid()) == owner;
+        if !found.is_dir() || !is_trusted {
+            let why = "it is no directory, or belongs to somebody else".to_owned();
+            return Err(InstallError::NotOurs { path: workshop, why });
+        }
+        if self.root().is_some_and(|of| of != root) {
+            return Ok(());
+        }
+        fs.remove_dir(&self.old())?;
+        fs.remove_tree(&self.site())?;
+        fs.unlink(&self.label())?;
+        fs.remove_dir(&workshop)?;
+        fs.sync_dir(&self.directory)
+    }
+}
+
+/// Writes down where annexes will be, and makes them.
+pub(super) fn make_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
+    if place.annexes().is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("{FIRST_LINE}\n");
+    for annex in place.annexes() {
+        text.push_str(&format!("directory {}\n", escape(annex.directory.as_os_str().as_bytes())));
+    }
+    text.push_str("end\n");
+    let fresh = place.workshop().join("bases.new");
+    fs.make_file(&fresh, text.as_bytes())?;
+    fs.rename_over(&fresh, &place.bases())?;
+    fs.sync_dir(place.workshop())?;
+    place.annexes().iter().try_for_each(|annex| annex.make(fs, place.target()))
+}
+
+/// Removes all annexes of a workshop, and then what was written of them.
+pub(super) fn remove_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
+    if exists(&place.bases()) {
+        place.annexes().iter().try_for_each(|annex| annex.remove(fs, place.target()))?;
+        fs.unlink(&place.bases())?;
+    }
+    fs.unlink(&place.workshop().join("bases.new"))
+}
+
+/// The annexes of a workshop that somebody has left. All must lie in directories of the site as it was told.
+pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, InstallError> {
+    let path = place.bases();
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(InstallError::io("read", &path, error)),
+    };
+    let told: BTreeSet<PathBuf> = site.places().into_iter().collect();
+    let annexes = parse(&text, &path)?;
+    match annexes.iter().find(|annex| !told.contains(&annex.directory)) {
+        Some(untold) => {
+            Err(InstallError::Untold { path: place.target().to_owned(), directory: untold.directory.clone() })
+        }
+        None => Ok(annexes),
+    }
+}
+
+fn parse(text: &[u8], path: &Path) -> Result<Vec<Annex>, InstallError> {
+    let text = String::from_utf8_lossy(text);
+    let bad = |line, reason: &str| InstallError::Journal { path: path.to_owned(), line, reason: reason.to_owned() };
+    let mut annexes = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        match (number, line.strip_prefix("directory ").map(unescape)) {
+            (1, _) if line == FIRST_LINE => {}
+            (1, _) => return Err(bad(1, "it is no list of directories")),
+            (_, Some(Some(directory))) => {
+                annexes.push(Annex { directory: PathBuf::from(std::ffi::OsString::from_vec(directory)) });
+            }
+            (_, None) if line == "end" => return Ok(annexes),
+            _ => return Err(bad(number, "neither a directory nor the end")),
+        }
+    }
+    Err(bad(0, "it ends too early"))
+}

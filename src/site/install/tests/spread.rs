@@ -1,0 +1,282 @@
+//! Sites that are spread over several directories: a kill or an error at every single step.
+
+use super::faults::{dies_at, fails_at};
+use super::*;
+use crate::site::Arrangement;
+use crate::site::arrangement::Class;
+
+/// A root with `etc`, `ssl` and `spool` beside it.
+struct Spread {
+    dir: tempfile::TempDir,
+    before: Tree,
+}
+
+impl Spread {
+    /// With an old site in it, and files of others in `etc`; with `is_shared` also in `ssl`.
+    fn new(is_shared: bool) -> Spread {
+        let memory = Path::new("/dev/shm");
+        let dir =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a directory");
+        let file = |path: &str, text: &str| write(&dir.path().join(path), text);
+        file("root/data/cdb.00", "old table");
+        file("root/data/citadel.config", "old settings");
+        file("root/files/a b/x", "old file");
+        file("root/info/3", "old info");
+        file("root/own/notes", "unknown");
+        file("etc/messages/hello", "old banner");
+        file("etc/netconfigs/3", "old configuration");
+        file("etc/notes.txt", "somebody else's");
+        file("ssl/citadel.key", "old key");
+        file("ssl/citadel.csr", "old request");
+        if is_shared {
+            file("ssl/other.pem", "somebody else's");
+        }
+        fs::create_dir(dir.path().join("spool")).expect("made");
+        fs::set_permissions(dir.path().join("ssl"), fs::Permissions::from_mode(0o711)).expect("set");
+        let before = tree(dir.path()).expect("there");
+        Spread { dir, before }
+    }
+
+    fn arrangement(&self) -> Arrangement {
+        let root = self.dir.path().canonicalize().expect("there");
+        let classes = [
+            (Class::AutoSysConf, "root/data"),
+            (Class::SysConf, "etc"),
+            (Class::StaticData, "etc"),
+            (Class::Ssl, "ssl"),
+            (Class::Spool, "spool"),
+        ];
+        let classes = classes.map(|(class, directory)| (class, root.join(directory)));
+        Arrangement::new(&root.join("root"), classes).expect("possible")
+    }
+
+    fn stage(&self, fs: &Fs) -> Result<Staging, InstallError> {
+        Target::open_with(self.arrangement(), &replacing(), fs)?.stage("import a.ctz")
+    }
+
+    fn install(&self, fs: &Fs) -> Result<Installed, InstallError> {
+        let staging = self.stage(fs)?;
+        fill_spread(staging.arrangement());
+        staging.commit()
+    }
+
+    fn recover(&self) -> Vec<Recovered> {
+        super::recover::recover_with(self.arrangement(), &Fs::default()).expect("recovered")
+    }
+
+    /// All that there is, whatever the date of what is kept.
+    fn now(&self) -> Tree {
+        let now = tree(self.dir.path()).expect("there");
+        let dateless = |path: PathBuf| -> PathBuf {
+            path.iter()
+                .map(|name| match name.to_str() {
+                    Some(name) if name.starts_with(".ctdl-dump-before-") => ".ctdl-dump-before".as_ref(),
+                    _ => name,
+                })
+                .collect()
+        };
+        now.into_iter().map(|(path, what)| (dateless(path), what)).collect()
+    }
+
+    fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.dir.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}
+
+/// The new site: `network` and the aliases are new, `netconfigs`, `info` and `citadel.csr` are not in it any more.
+fn fill_spread(site: &Arrangement) {
+    for (record, text) in [
+        ("data/cdb.00", "new table"),
+        ("citadel.config", "new settings"),
+        ("files/c/d", "new file"),
+        ("messages/hello", "new banner"),
+        ("network/spoolin/1", "new mail"),
+        ("network/mail.aliases", "new aliases"),
+        ("keys/citadel.key", "new key"),
+        ("keys/citadel.cer", "new certificate"),
+    ] {
+        write(&site.path_of(record.as_bytes()), text);
+    }
+    fs::set_permissions(site.path_of(b"keys"), fs::Permissions::from_mode(0o750)).expect("set");
+}
+
+fn after(is_shared: bool) -> Tree {
+    let spread = Spread::new(is_shared);
+    spread.install(&Fs::default()).expect("in place");
+    spread.now()
+}
+
+#[test]
+fn every_part_goes_into_its_directory_and_what_was_there_is_kept_beside_it() {
+    for is_shared in [false, true] {
+        let spread = Spread::new(is_shared);
+        let installed = spread.install(&Fs::default()).expect("in place");
+        assert_eq!(installed.mode, Mode::Parts);
+        for (path, text) in [
+            ("root/data/cdb.00", "new table"),
+            ("root/data/citadel.config", "new settings"),
+            ("root/own/notes", "unknown"),
+            ("etc/messages/hello", "new banner"),
+            ("etc/mail.aliases", "new aliases"),
+            ("etc/notes.txt", "somebody else's"),
+            ("spool/network/spoolin/1", "new mail"),
+            ("ssl/citadel.key", "new key"),
+            ("ssl/citadel.cer", "new certificate"),
+        ] {
+            assert_eq!(spread.text(path), text, "{path}");
+        }
+        let kept = installed.previous.expect("kept").file_name().expect("a name").to_string_lossy().into_owned();
+        for (path, text) in [
+            ("root/KEPT/data/cdb.00", "old table"),
+            ("root/KEPT/info/3", "old info"),
+            ("etc/KEPT/messages/hello", "old banner"),
+            ("etc/KEPT/netconfigs/3", "old configuration"),
+            ("ssl/KEPT/citadel.key", "old key"),
+            ("ssl/KEPT/citadel.csr", "old request"),
+        ] {
+            assert_eq!(spread.text(&path.replace("KEPT", &kept)), text, "{path}");
+        }
+        for gone in ["etc/netconfigs", "ssl/citadel.csr", "root/info", "root/citadel.lock"] {
+            assert!(!spread.dir.path().join(gone).exists(), "{gone}");
+        }
+        assert!(!spread.dir.path().join("spool").join(&kept).exists(), "nothing was there");
+        let notes = installed.notes.join("; ");
+        assert!(notes.contains("several directories") && notes.contains("etc/.ctdl-dump-before-"), "{notes}");
+        let mode = spread.dir.path().join("ssl").metadata().expect("there").mode() & 0o777;
+        assert_eq!((mode, notes.contains("keeps its mode")), if is_shared { (0o711, true) } else { (0o750, false) });
+        let names: Vec<PathBuf> = spread.now().into_keys().collect();
+        assert!(!names.iter().any(|name| name.to_string_lossy().contains("annex")), "{names:?}");
+    }
+}
+
+#[test]
+fn after_a_kill_at_any_step_recovery_leaves_the_old_site_or_the_new_one_in_all_directories() {
+    let new = after(false);
+    let (mut before, mut behind) = (0, 0);
+    for last in 0.. {
+        let spread = Spread::new(false);
+        let done = spread.install(&dies_at(last, false)).is_ok();
+        spread.recover();
+        let is_new = spread.now() != spread.before;
+        if is_new {
+            assert_eq!(spread.now(), new, "killed at {last}");
+        }
+        assert!(is_new || behind == 0, "once the exchange has begun it goes forward, also at {last}");
+        assert_eq!(spread.recover(), []);
+        *(if is_new { &mut behind } else { &mut before }) += 1;
+        if done {
+            break;
+        }
+    }
+    assert!(before > 20 && behind > 20, "{before} {behind}");
+}
+
+#[test]
+fn a_kill_during_the_recovery_of_several_directories_is_recovered_as_well() {
+    let new = after(false);
+    for last in (0..).step_by(3) {
+        let mut again = 0;
+        loop {
+            let spread = Spread::new(false);
+            if spread.install(&dies_at(last, false)).is_ok() {
+                return;
+            }
+            let done = super::recover::recover_with(spread.arrangement(), &dies_at(again, false)).is_ok();
+            spread.recover();
+            let now = spread.now();
+            assert!(now == spread.before || now == new, "killed at {last}, again at {again}: {now:#?}");
+            assert_eq!(spread.recover(), []);
+            if done {
+                break;
+            }
+            again += 1;
+        }
+    }
+}
+
+#[test]
+fn an_error_at_any_step_is_undone_in_all_directories_or_named() {
+    let new = after(false);
+    for only in 0.. {
+        let spread = Spread::new(false);
+        match spread.install(&fails_at(only, false)) {
+            Ok(_) => {
+                assert_eq!(spread.now(), new);
+                break;
+            }
+            Err(InstallError::Untidy { .. }) => {
+                spread.recover();
+                assert_eq!(spread.now(), new, "failed at {only}");
+            }
+            Err(error) => {
+                assert!(!matches!(error, InstallError::HalfDone { .. }), "{error}");
+                assert!(error.to_string().contains("free space"), "{error}");
+                assert_eq!(spread.now(), spread.before, "failed at {only}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recovery_obeys_only_the_directories_that_it_was_told() {
+    let new = after(false);
+    let spread = Spread::new(false);
+    let steps = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = steps.clone();
+    let fs = Fs::watched(
+        move |action, path| {
+            log.lock().expect("whole").push((action, path.to_owned()));
+            Ok(())
+        },
+        false,
+    );
+    spread.install(&fs).expect("in place");
+    let is_key = |(action, path): &(&str, PathBuf)| *action == "rename" && path.ends_with("citadel.key");
+    let middle = steps.lock().expect("whole").iter().position(is_key).expect("exchanged");
+
+    let spread = Spread::new(false);
+    spread.install(&dies_at(middle, false)).expect_err("killed");
+    let half = spread.now();
+    let root = spread.arrangement().root().to_owned();
+    let fewer = Arrangement::new(&root, [(Class::SysConf, root.with_file_name("etc"))]).expect("possible");
+    for told in [Arrangement::one_root(&root), fewer] {
+        let error = recover(&told).expect_err("not told");
+        assert!(matches!(error, InstallError::Untold { .. }), "{error}");
+        assert!(matches!(Target::open(&told, &replacing()), Err(InstallError::Untold { .. })));
+        assert_eq!(spread.now(), half);
+    }
+    assert!(matches!(spread.recover().as_slice(), [Recovered::Finished { .. }]));
+    assert_eq!(spread.now(), new);
+}
+
+#[test]
+fn a_directory_in_which_another_import_works_is_left_alone() {
+    let (spread, other) = (Spread::new(false), tempfile::tempdir().expect("a directory"));
+    let _staging = spread.stage(&Fs::default()).expect("staged");
+    let during = spread.now();
+    let ssl = spread.dir.path().join("ssl");
+    let second = Arrangement::new(&other.path().join("site"), [(Class::Ssl, ssl.clone())]).expect("possible");
+    fs::create_dir(second.root()).expect("made");
+    let error = Target::open(&second, &replacing()).expect("free").stage("import b.ctz").expect_err("shared");
+    let said = error.to_string();
+    assert!(matches!(error, InstallError::Shared { .. }), "{said}");
+    assert!(said.contains(spread.arrangement().root().to_str().expect("text")), "{said}");
+    // A site in the very directory looks for another name.
+    assert_eq!(recover(&ssl).expect("nothing"), []);
+    assert_eq!(spread.now(), during);
+    assert_eq!(steps::names_in(second.root()).expect("readable"), Vec::<std::ffi::OsString>::new());
+}
+
+#[test]
+fn directories_that_are_missing_and_names_that_are_others_are_told() {
+    let spread = Spread::new(false);
+    fs::remove_dir(spread.dir.path().join("spool")).expect("removed");
+    let error = Target::open(spread.arrangement(), &replacing()).expect_err("missing");
+    assert!(error.to_string().contains("spool is not there"), "{error}");
+    let spread = Spread::new(false);
+    write(&spread.dir.path().join("etc/mail.aliases/x"), "a directory of somebody else's");
+    let before = spread.now();
+    let error = spread.install(&Fs::default()).expect_err("taken");
+    assert!(error.to_string().contains("mail.aliases is somebody else's"), "{error}");
+    assert_eq!(spread.now(), before);
+}
