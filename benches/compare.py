@@ -95,8 +95,9 @@ def main():
         steps = steps_of.steps(program, site, work)
         if arguments.only:
             steps = [step for step in steps if any(step.name.startswith(only) for only in arguments.only)]
-        about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "others_busy": round(os.getloadavg()[0], 1)}
+        about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "load": round(os.getloadavg()[0], 1)}
         runs = list(measure(steps, site, work, arguments.rounds))
+        about["load_at_end"] = round(os.getloadavg()[0], 1)
         about["site_bytes"] = total_bytes(site)
         about["sizes"] = {name: total_bytes(work / name) for name in ("site.ctz", "plain.ctz", "site.tar.zst", "restic", "borg", "dump.zst") if (work / name).exists()}
     if arguments.name:

@@ -81,3 +81,6 @@ RATIOS = [
     ("export", "db5.3_dump, zstd -3", None),
     ("import", "db5.3_dump, db5.3_load", None),
 ]
+
+# Which archive is compared with which by its size, and the goals by the name of the site.
+SIZES = [("site.ctz", "site.tar.zst", {"text": 0.95, "attachments": 0.98})]

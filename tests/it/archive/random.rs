@@ -119,6 +119,21 @@ fn what_an_archive_is_shows_by_its_seek_table_and_a_few_frames_whatever_its_size
 }
 
 #[test]
+fn the_list_of_a_kind_costs_the_frames_that_hold_it() {
+    let settings: Vec<Record> = (10..40).map(|number| Record::config(&format!("c_{number}"), b"1")).collect();
+    let (bytes, _) = write(&[settings, many()].concat(), Options { level: 1, threads: 2 });
+    let archive = RandomReader::open(file(&bytes)).unwrap();
+    let opened = archive.bytes_read();
+    assert_eq!(archive.records(Some(Kind::Config)).unwrap().count(), 30);
+    // One manifest segment of at most 65,536 bytes says all that.
+    let listed = archive.bytes_read() - opened;
+    assert!(listed < 200_000, "{listed} bytes for the keys of 30 records");
+    assert_eq!(archive.headers(Some(Kind::Config)).unwrap().count(), 30);
+    let read = archive.bytes_read() - opened - listed;
+    assert!(read < 2_500_000 && read < bytes.len() as u64 / 8, "{read} of {} bytes for 30 headers", bytes.len());
+}
+
+#[test]
 fn a_changed_byte_is_found_where_it_is_touched() {
     let records: Vec<Record> = (1..2000).map(|number| Record::message(number, vec![number as u8; 5000])).collect();
     let (bytes, _) = write(&records, Options { level: 1, threads: 1 });
