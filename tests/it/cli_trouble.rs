@@ -289,3 +289,28 @@ fn nothing_is_written_into_the_site_that_is_exported() {
     let by_shell = export().stdout(std::fs::File::create(&inside).unwrap()).output().unwrap();
     assert_eq!(by_shell.status.code(), Some(2), "{}", said(&by_shell));
 }
+
+#[test]
+fn an_archive_that_could_not_be_kept_is_refused_before_anything_is_read() {
+    let (work, archive) = archive();
+    let nowhere = work.path().join("nowhere/a.ctz");
+    let no_site = work.path().join("no-site");
+    for (output, words) in [(&archive, "--force"), (&nowhere, "is no directory")] {
+        let output = program().arg("export").arg("--site").arg(&no_site).arg("-o").arg(output).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(words), "{}", said(&output));
+    }
+    let site = unpack_site("small");
+    let script = "exec \"$0\" export --site \"$1\" >&-";
+    let output = isolated(Command::new("sh")).args(["-c", script, PROGRAM]).arg(site.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("standard output is closed"), "{}", said(&output));
+}
+
+#[test]
+fn extract_wants_an_archive_and_says_so_of_a_site() {
+    let site = unpack_site("fresh");
+    let output = program().arg("extract").arg(site.path()).args(["message", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("is a directory"), "{}", said(&output));
+}

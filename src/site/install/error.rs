@@ -31,7 +31,18 @@ pub enum InstallError {
         /// How that was found out.
         how: String,
     },
-    /// The target holds a site that has been used, or something that is no site at all.
+    /// The target holds something, and nothing of it is Citadel's.
+    #[error(
+        "{} is not empty, and no site of Citadel: {why}; name the directory of a site, or one that is empty or not there yet (only a site can be replaced)",
+        path.display()
+    )]
+    NoSite {
+        /// The target.
+        path: PathBuf,
+        /// What was found in it.
+        why: String,
+    },
+    /// The target holds a site that has been used.
     #[error(
         "{} is not empty and not fresh from a server's first start: {why}; name another directory, or say --replace to put the new site in its place (what is there now is kept under another name)",
         path.display()

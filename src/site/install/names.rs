@@ -9,6 +9,7 @@ use super::InstallError;
 use super::steps::names_in;
 use crate::site::Arrangement;
 use crate::site::inventory::{self, InventoryError, Why};
+use crate::site::settled::is_table_name;
 
 /// Begins every name that ctdl-dump makes in a site or beside it.
 const OURS: &str = ".ctdl-dump-";
@@ -23,6 +24,11 @@ pub(super) const STOCK_BANNERS: [&str; 7] =
     ["hello", "goodbye", "newuser", "changepw", "register", "roomaccess", "unlisted"];
 /// What a server makes in `keys/` when there is nothing.
 pub(super) const GENERATED_KEYS: [&str; 3] = ["citadel.key", "citadel.cer", "citadel.csr"];
+
+/// What only a directory of Citadel has at its top.
+const TELLING: [&str; 4] = ["citserver", "citadel.config", "citadel.control", SERVER_LOCK];
+/// What a site has at its top, and other directories may have as well, though hardly two of it.
+const USUAL: [&str; 7] = ["data", "files", "messages", "keys", "bio", "userpics", "netconfigs"];
 
 /// To what an entry at the top of a site's directory belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,17 @@ pub(super) enum Belongs {
 /// Whether ctdl-dump itself made the entry of this name at the top of a site (staging, kept previous parts): no part of the site.
 pub fn is_ours(name: &OsStr) -> bool {
     name.as_bytes().starts_with(OURS.as_bytes())
+}
+
+/// Whether a directory is one of Citadel's: a site, be it one that has lost its tables, or a server's installation.
+pub(super) fn is_citadels(dir: &Path) -> Result<bool, InstallError> {
+    let names = names_in(dir)?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if TELLING.iter().any(|name| has(name)) || USUAL.iter().filter(|name| has(name)).count() > 1 {
+        return Ok(true);
+    }
+    let is_table = |name: &OsString| name.to_str().is_some_and(is_table_name);
+    Ok(dir.join("data").is_dir() && names_in(&dir.join("data"))?.iter().any(is_table))
 }
 
 /// Something at the top of one of a site's directories.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::fresh::{Freshness, has_tables, used_files};
 use super::journal::{Part, Side};
 use super::lock::refuse_running;
-use super::names::{Belongs, Entry, entries};
+use super::names::{Belongs, Entry, entries, is_citadels};
 use super::recover::{Recovered, recover_with};
 use super::resolve::real_paths;
 use super::seen::Seen;
@@ -90,8 +90,8 @@ impl Target {
     /// killed runs are finished or removed first, as by [`recover`](super::recover()). Nothing else is changed.
     ///
     /// # Errors
-    /// When a server or another import is at work there, when it is neither empty nor fresh and is not to be replaced, when a part of it lies
-    /// on another file system than its directory.
+    /// When a server or another import is at work there, when it is neither empty nor fresh and is not to be replaced, when what is there is no
+    /// site at all, when a part of it lies on another file system than its directory.
     pub fn open(site: impl Into<Arrangement>, options: &TargetOptions<'_>) -> Result<Self, InstallError> {
         Self::open_with(site, options, &Fs::default())
     }
@@ -129,6 +129,10 @@ impl Target {
         }
         target.examine(options)?;
         match target.state {
+            // Also with --replace: a slip of the finger must not put a site in the place of /etc.
+            TargetState::Occupied(why) if !target.site.is_spread() && !is_citadels(&target.path)? => {
+                Err(InstallError::NoSite { path: target.path, why })
+            }
             TargetState::Occupied(why) if !options.replace => Err(InstallError::NotFresh { path: target.path, why }),
             _ => Ok(target),
         }
@@ -224,9 +228,11 @@ impl Target {
         if self.of(Belongs::State).next().is_none() {
             // In the other directories anybody may have something.
             let unknown = self.of(Belongs::Unknown).find(|entry| entry.base == 0);
-            return Ok(match (unknown, self.of(Belongs::Program).find(|entry| entry.base == 0)) {
-                (Some(entry), None) => {
-                    TargetState::Occupied(format!("it holds no site, but {}", self.path.join(&entry.name).display()))
+            let has_programs = self.of(Belongs::Program).any(|entry| entry.base == 0);
+            return Ok(match unknown {
+                // Others have directories like `lib`, too.
+                Some(entry) if !has_programs || !(self.site.is_spread() || is_citadels(&self.path)?) => {
+                    TargetState::Occupied(format!("it holds {}", self.path.join(&entry.name).display()))
                 }
                 _ => TargetState::Empty,
             });

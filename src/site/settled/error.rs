@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum SettledError {
     /// A file or directory of the site can't be read.
-    #[error("{path}: can't be read: {source}; run the export as root or as the user that owns the site", path = path.display())]
+    #[error("{path}: can't be read: {source}{}", advice(source), path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum SettledError {
     },
     /// A file named like a table is something else, or damaged at its very beginning.
     #[error(
-        "{path}: this is not a Berkeley DB B-tree: {found}; the table is damaged: restore it from a backup, or recover a copy of the site",
+        "{path}: this is not a Berkeley DB B-tree: {found}; the table is damaged: restore it from a backup, or run the export with --salvage to take what can be had of the others",
         path = path.display()
     )]
     NotATable {
@@ -39,5 +39,13 @@ pub enum SettledError {
 impl SettledError {
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         SettledError::Io { path: path.to_owned(), source }
+    }
+}
+
+/// What a person can do about a refusal; empty where the message of the system says it all.
+fn advice(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => "; run the export as root or as the user that owns the site",
+        _ => "",
     }
 }

@@ -93,6 +93,7 @@ impl ReadSiteError {
             ReadSiteError::Interrupted | ReadSiteError::Table(TableError::Interrupted) => Class::Interrupted,
             ReadSiteError::Table(error) if error.is_damage() => Class::Damaged,
             ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) => Class::Damaged,
+            ReadSiteError::Settled(SettledError::NoTables { .. } | SettledError::NotATable { .. }) => Class::Damaged,
             _ => Class::Failed,
         }
     }

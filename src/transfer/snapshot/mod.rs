@@ -27,7 +27,7 @@ use crate::live::{Lease, Left, OURS, Original, left_closed};
 use crate::monitor::Monitor;
 use crate::record::Layout;
 use crate::site::check::{CheckError, references};
-use crate::site::settled::{self, LogHistory, Lsn, StartedAfter, Verdict};
+use crate::site::settled::{self, LogHistory, Lsn, SettledError, StartedAfter, Verdict};
 use crate::site::snapshot::Scratch;
 use crate::site::{Arrangement, OwnSetting, Parts, ReadSiteError, Site, data_directory};
 
@@ -111,7 +111,14 @@ pub fn take(request: &Request, monitor: &dyn Monitor) -> Result<Taken, Failure> 
     let data = data_directory(request.site.root())?;
     // That of a server at work may not come about, and is not needed.
     let before = settled::fingerprint(&data);
-    let state = settled::examine(&data, request.site).map_err(unreadable)?;
+    let state = match settled::examine(&data, request.site) {
+        // Only of a server that does not run; the other tables may be whole. What the log has for them can't be told.
+        Err(error @ SettledError::NotATable { .. }) if request.salvage => {
+            let losses = vec![settle::not_replayed(&error.to_string())];
+            return torn::take(request, &data, "unsettled", error.to_string(), losses, monitor);
+        }
+        examined => examined.map_err(unreadable)?,
+    };
     if request.way != Way::Untouched && !matches!(state.verdict, Verdict::Running { .. }) {
         monitor.warning("no server runs on this site, so there is none to be frozen or taken for a single user: it is copied as it is");
     }

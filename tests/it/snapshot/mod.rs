@@ -166,3 +166,27 @@ fn torn_tables_are_refused_and_salvaged_when_asked() {
     let verified = run(&[&"verify", &archive]);
     assert_eq!(verified.status.code(), Some(5), "{}", said(&verified));
 }
+
+#[test]
+fn a_table_whose_beginning_is_lost_does_not_keep_the_others_from_being_salvaged() {
+    for beginning in [None, Some(4096)] {
+        let (site, work) = (unpack_site("small"), Work::new());
+        let table = site.path().join("data/cdb.02");
+        let mut bytes = fs::read(&table).unwrap();
+        match beginning {
+            None => bytes.clear(),
+            Some(end) => bytes[..end].fill(0),
+        }
+        fs::write(&table, bytes).unwrap();
+        let archive = work.0.path().join("a.ctz");
+        let refused = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+        assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+        assert!(said(&refused).contains("cdb.02") && said(&refused).contains("--salvage"), "{}", said(&refused));
+        let salvaged = run(&[&"export", &"--site", &site.path(), &"--salvage", &"-o", &archive]);
+        assert_eq!(salvaged.status.code(), Some(5), "{}", said(&salvaged));
+        assert!(said(&salvaged).contains("lost: table cdb.02"), "{}", said(&salvaged));
+        let users = run(&[&"list", &archive, &"user"]);
+        assert!(String::from_utf8_lossy(&users.stdout).contains("alice"), "{}", said(&users));
+        assert_eq!(work.left(), ["a.ctz"]);
+    }
+}

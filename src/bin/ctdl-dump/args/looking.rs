@@ -6,9 +6,9 @@ use clap::{Args, ValueHint};
 
 use super::{ArrangementOptions, TablesOptions};
 
-/// Say what an archive or a site is: node, release, how and when it was taken, what is in it and what was left out.
+/// Say what an archive or a site is.
 ///
-/// Of an archive in a file only the parts that say so are read, and nothing is verified. A site is read whole.
+/// That is node, release, how and when it was taken, what is in it and what was left out. Of an archive in a file only the parts that say so are read, and nothing is verified. A site is read whole.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   ctdl-dump info site.ctz")]

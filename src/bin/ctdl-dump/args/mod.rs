@@ -69,29 +69,19 @@ pub enum Progress {
     None,
 }
 
+// A doc comment here would hide all that its arguments' own says, from `--help`, too.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a whole site into one archive
     Export(Export),
-    /// Make a site from an archive
     Import(Import),
-    /// Check every byte of an archive
     Verify(Verify),
-    /// Say what an archive or a site is
     Info(Info),
-    /// List the records of an archive or a site
     List(List),
-    /// Compare two archives or sites record by record
     Diff(Diff),
-    /// Take single messages, files or a room's messages out of an archive
     Extract(Extract),
-    /// Collect a site or an archive from another machine
     Pull(Pull),
-    /// Give a site or an archive to another machine, where it becomes the site
     Push(Push),
-    /// Give a site or an archive to peers that ask for it, or take one
     Serve(Serve),
-    /// Let users in again on a server that a cutover has left closed
     Reopen(Reopen),
     /// Recover a copy of a site's tables; for ctdl-dump itself, which starts it
     #[command(hide = true, name = ctdl_dump::site::recovery::COMMAND)]

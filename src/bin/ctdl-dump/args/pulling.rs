@@ -12,8 +12,8 @@ use crate::peer::Peer;
 
 /// Collect a site or an archive from another machine.
 ///
-/// PEER is ssh://[user@]host[:port][/path], which runs `ctdl-dump serve --stdio /path` there; unix:/path, the socket of a `ctdl-dump serve
-/// --socket`; or cmd:COMMAND, a command for the shell that does what ssh would.
+/// PEER is ssh://[user@]host[:port][/path], which runs `ctdl-dump serve --stdio /path` there; tls://host[:port], a `ctdl-dump serve --listen`;
+/// unix:/path, the socket of a `ctdl-dump serve --socket`; or cmd:COMMAND, a command for the shell that does what ssh would.
 ///
 /// A connection that is cut is made again and goes on where it was cut. If that doesn't help, what has arrived is kept beside FILE, and the same command
 /// goes on with it.
@@ -61,10 +61,6 @@ pub struct Pull {
     /// Write a site of an old release as it was, for a server of that release
     #[arg(long, requires = "site", conflicts_with = "is_wanted")]
     pub keep_release: bool,
-    #[command(flatten)]
-    pub cutover: Cutover,
-    #[command(flatten)]
-    pub connection: PeerOptions,
     /// Keep attachments in base64, as they stand in the messages
     #[arg(long)]
     pub no_fold: bool,
@@ -77,6 +73,10 @@ pub struct Pull {
     /// Print the summary as a line of JSON on standard output
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub cutover: Cutover,
+    #[command(flatten)]
+    pub connection: PeerOptions,
     #[command(flatten)]
     pub arrangement: ArrangementOptions,
 }

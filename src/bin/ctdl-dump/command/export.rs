@@ -1,11 +1,12 @@
 //! `export`: a site becomes an archive.
 
+use std::fs::Metadata;
 use std::io::{BufWriter, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use ctdl_dump::archive::{Options, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding};
 use ctdl_dump::monitor::Monitor as _;
@@ -13,12 +14,13 @@ use ctdl_dump::site::inventory::Why;
 use ctdl_dump::site::{Arrangement, ReadOptions, Site};
 use ctdl_dump::transfer::snapshot::Way;
 use ctdl_dump::transfer::{Summary, copy_ahead};
+use rustix::fs::{OFlags, fcntl_getfl, makedev};
 
 use super::Context;
 use crate::args::Export;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
-use crate::partial::Partial;
+use crate::partial::{Partial, check_target};
 use crate::stream::Stream;
 use crate::{json, place, screen, summary};
 
@@ -116,6 +118,15 @@ fn advised(failure: Failure, args: &Export) -> Failure {
 
 fn check_output(args: &Export, site: &Arrangement, context: &Context) -> Result<()> {
     if let Some(path) = &args.output {
+        // Now, and not after users were asked to leave and all was copied.
+        let directory = place::parent_of(path);
+        if !directory.is_dir() {
+            bail!(
+                "{} is no directory, so no archive can be made in it; make it first, or name another",
+                directory.display()
+            );
+        }
+        check_target(path, args.force)?;
         return place::refuse_inside(&place::parent_of(path), site, "the archive");
     }
     if std::io::stdout().is_terminal() {
@@ -123,6 +134,9 @@ fn check_output(args: &Export, site: &Arrangement, context: &Context) -> Result<
     }
     let metadata =
         Stream::stdout(&context.interrupt).and_then(|output| output.metadata()).context("standard output")?;
+    if is_closed(&metadata)? {
+        usage!("standard output is closed, so the archive would be lost: give -o FILE, or redirect the output");
+    }
     if !metadata.is_file() {
         return Ok(());
     }
@@ -137,6 +151,13 @@ fn check_output(args: &Export, site: &Arrangement, context: &Context) -> Result<
         ));
     }
     Ok(())
+}
+
+/// Whether standard output was closed when the program began. Rust opens `/dev/null` in its place then, to read and to write, as programs do
+/// that start others whose output nobody wants; `> /dev/null` opens it only to write.
+fn is_closed(output: &Metadata) -> Result<bool> {
+    let is_null = output.file_type().is_char_device() && output.rdev() == makedev(1, 3);
+    Ok(is_null && fcntl_getfl(std::io::stdout()).context("standard output")?.contains(OFlags::RDWR))
 }
 
 /// A log is a file that ends: from a pipe or a device one could wait for ever.

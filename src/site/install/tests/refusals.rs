@@ -75,6 +75,37 @@ fn a_directory_that_is_no_site_is_not_filled_up() {
 }
 
 #[test]
+fn what_is_no_site_is_not_replaced_whatever_is_said() {
+    let like_etc: &[&str] = &["passwd", "network/interfaces", "ssl/a.pem"];
+    let like_usr_local: &[&str] = &["lib/a.so", "include/a.h", "share/doc"];
+    let like_a_web_server: &[&str] = &["data/visitors.csv", "index.html"];
+    for files in [like_etc, like_usr_local, like_a_web_server] {
+        let ground = ground(Old::Empty, Mode::Whole);
+        files.iter().for_each(|file| write(&ground.target().join(file), "precious"));
+        for options in [options(), replacing()] {
+            let error = refused(&ground, &options);
+            assert!(matches!(error, InstallError::NoSite { .. }), "{files:?}: {error}");
+            assert!(!error.to_string().contains("--replace"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_site_that_has_lost_much_is_replaced_all_the_same() {
+    for files in [
+        &["data/cdb.02"][..],
+        &["files/room/a", "keys/citadel.key"],
+        &["citadel.config"],
+        &["messages/hello", "data/log.1"],
+    ] {
+        let ground = ground(Old::Empty, Mode::Whole);
+        files.iter().for_each(|file| write(&ground.target().join(file), "what is left"));
+        let target = Target::open(&ground.target(), &replacing()).expect("a site");
+        assert!(matches!(target.state(), TargetState::Occupied(_)), "{files:?}");
+    }
+}
+
+#[test]
 fn a_server_installation_that_never_ran_is_empty() {
     let ground = ground(Old::Empty, Mode::Parts);
     let target = Target::open(&ground.target(), &options()).expect("empty");

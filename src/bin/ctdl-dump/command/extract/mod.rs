@@ -35,6 +35,12 @@ pub fn run(args: &Extract, context: &Context) -> Result<ExitCode> {
         usage!("standard output takes one record; give -o DIR for more");
     }
     let what = || args.archive.display().to_string();
+    if args.archive.is_dir() {
+        usage!(
+            "{} is a directory, and an archive is wanted; export the site first, or `ctdl-dump list` shows what is in it",
+            args.archive.display()
+        );
+    }
     let file = File::open(&args.archive).with_context(what)?;
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
     // A key that is wrong must show before anything is written.
