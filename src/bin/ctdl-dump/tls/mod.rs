@@ -80,9 +80,16 @@ where
     C: DerefMut<Target = ConnectionCommon<S>>,
     S: SideData,
 {
-    // A peer that is gone already needs none.
     stream.conn.send_close_notify();
-    let _ = stream.conn.complete_io(&mut stream.sock);
+    // Only what is to be said, with no more of a handshake that has failed: both ends would wait for each other's next words.
+    while stream.conn.wants_write() {
+        match stream.conn.write_tls(&mut stream.sock) {
+            Ok(count) if count > 0 => {}
+            // A peer that is gone already needs no goodbye.
+            _ => return,
+        }
+    }
+    let _ = stream.sock.flush();
 }
 
 impl<C, S> Half<C, S>
@@ -161,5 +168,30 @@ impl<C> Drop for Encrypted<C> {
             let mut unheard = [0; 16_384];
             while self.stream.sock.read(&mut unheard).is_ok_and(|count| count > 0) {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use rustls::ClientConnection;
+
+    use super::*;
+    use crate::interrupt::Interrupt;
+    use crate::paced::MOST_SILENCE;
+
+    #[test]
+    fn the_end_of_a_handshake_that_failed_waits_for_no_peer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_silent, _) = listener.accept().unwrap();
+        let config = Pinned::new(None).config().unwrap();
+        let connection = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+        let pace = Pace::new(&Arc::new(Interrupt::listen().unwrap()), MOST_SILENCE, MOST_SILENCE);
+        let both = halves(connection, stream, &pace, Ending::Leaves);
+        let begun = Instant::now();
+        drop(both);
+        assert!(begun.elapsed() < GOODBYE_WITHIN, "{:?}", begun.elapsed());
     }
 }

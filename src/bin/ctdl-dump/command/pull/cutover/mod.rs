@@ -46,6 +46,8 @@ use crate::{json, summary};
 const MOST_LEASES: u32 = 3;
 /// A server of a single user is waited for until it writes nothing for so long.
 const COMES_TO_REST: Duration = Duration::from_secs(5);
+/// So long a server of release 980 takes to stop that has little left to write.
+const STOPS: Duration = Duration::from_secs(1);
 
 /// Moves the site.
 pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Result<ExitCode> {
@@ -92,7 +94,11 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
 fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
     let client = connector.connect().map_err(Failure::from)?;
     let can = client.greeting().abilities.cutover;
-    client.leave();
+    // It is heard out, or it would complain of a broken connection; that it refuses us, it says only now.
+    match client.quit() {
+        Err(error) if !error.is_of_the_connection() => return Err(Failure::from(error).into()),
+        _ => {}
+    }
     if !can {
         usage!(
             "{} serves no site whose server could be closed: it serves an archive, or is an older ctdl-dump; pull without --cutover",
@@ -106,11 +112,14 @@ fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
 fn announce(cutover: &Cutover, staged: &Staged, context: &Context) {
     let took = &staged.took;
     let snapshot = COMES_TO_REST + took.snapshot;
-    let all = snapshot + took.difference + took.building;
+    let stop = if cutover.stop_old { STOPS } else { Duration::ZERO };
+    let all = snapshot + took.difference + took.building + stop;
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    let stop =
+        if stop.is_zero() { String::new() } else { format!(", {} until the old server has stopped", seconds(stop)) };
     context.screen.clear();
     context.screen.say(format_args!(
-        "expected outage: about {} ({} until the old server is at rest and its snapshot taken, {} for the last difference, {} to build and compare the new site)",
+        "expected outage: about {} ({} until the old server is at rest and its snapshot taken, {} for the last difference, {} to build and compare the new site{stop})",
         seconds(all),
         seconds(snapshot),
         seconds(took.difference),
