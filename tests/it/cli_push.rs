@@ -198,13 +198,14 @@ fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site
     let mut olds = 0;
     for (seen, microseconds) in cases {
         let script = Script::new();
-        std::thread::scope(|scope| {
-            scope.spawn(|| script.push(&archive, &["--retries", "0"]));
+        let first = std::thread::scope(|scope| {
+            let first = scope.spawn(|| script.push(&archive, &["--retries", "0"]));
             assert!(until(|| script.work.path().join(seen).exists()), "{seen}");
             // A little later each time: before, in and behind the exchange.
             std::thread::sleep(std::time::Duration::from_micros(microseconds));
             let taker = fs::read_to_string(script.work.path().join("taker")).unwrap();
             kill(taker.trim().parse().unwrap(), Signal::KILL);
+            first.join().unwrap()
         });
         let is_old = is(&fresh, &script.site);
         assert!(
@@ -212,7 +213,10 @@ fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site
             "{seen}, {microseconds} us later: neither the old site nor the new one"
         );
         olds += u32::from(is_old);
-        assert_code(&script.push(&archive, &["--retries", "0"]), 0);
+        // Who knows that it is done doesn't come again, and would be refused.
+        if first.status.code() != Some(0) {
+            assert_code(&script.push(&archive, &["--retries", "0"]), 0);
+        }
         same(&archive, &script.site);
         assert_eq!(script.beside().len(), 2, "{seen}, {microseconds} us later: {:?}", script.beside());
     }

@@ -1,8 +1,9 @@
 //! A receipt: a pushed site is in place, and its peer was not told yet. The connection may have broken in that moment; then the peer comes again,
 //! and must not be refused because there is a site.
 //!
-//! `DIR.ctdl-dump-received.ctz.done` is lines of text: what was pushed, its site digest, and what the directory of the tables was when it was in
-//! place. A server that is started changes that, and whatever was done since then counts more than the receipt.
+//! `DIR.ctdl-dump-received.ctz.done` is lines of text: what was pushed, its site digest, and what tells the directory of its tables from others, which
+//! it takes along to its place: so the receipt is true from the very moment of the exchange, and not before. A server that is started changes that
+//! directory, and whatever was done since then counts more than the receipt.
 
 use std::fs::File;
 use std::io::Write;
@@ -28,24 +29,23 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Writes down what is going to be put in place.
-    pub fn begin(received: &Path, id: SnapshotId, site_digest: Digest) -> Result<Self> {
+    /// Writes down that a site is going to be put in place, the directory of whose tables is this as yet.
+    pub fn begin(received: &Path, id: SnapshotId, site_digest: Digest, data: &Path) -> Result<Self> {
         let receipt = Receipt { path: beside(received, ".done"), id, site_digest };
-        receipt.write("")?;
+        receipt.write(&state_of(data).unwrap_or_default())?;
         Ok(receipt)
     }
 
-    /// It is in place.
+    /// It is in place. Where that is a mount point the directory is another one now.
     pub fn complete(&self, site: &Path) -> Result<()> {
-        self.write(&state_of(site).unwrap_or_default())
+        self.write(&state_of_tables(site).unwrap_or_default())
     }
 
-    /// What the peer does not know: that this is in place. With `is_finished` it has just been found out that what was begun has been done.
+    /// What the peer does not know: that this is in place. With `is_finished` it has just been put in place, by finishing what was begun.
     pub fn find(received: &Path, id: SnapshotId, site: &Path, is_finished: bool) -> Result<Option<Self>> {
         let path = beside(received, ".done");
         let Some((receipt, state)) = read(&path) else { return Ok(None) };
-        let is_true = if is_finished { state.is_empty() } else { state_of(site) == Some(state) };
-        if receipt.id == id && is_true {
+        if receipt.id == id && (is_finished || state_of_tables(site) == Some(state)) {
             receipt.complete(site)?;
             return Ok(Some(receipt));
         }
@@ -90,9 +90,13 @@ fn read(path: &Path) -> Option<(Receipt, String)> {
     Some((Receipt { path: path.to_owned(), id, site_digest }, state))
 }
 
+fn state_of_tables(site: &Path) -> Option<String> {
+    state_of(&data_directory(site).ok()?)
+}
+
 /// Tells the directory of the tables, and what files are in it, from what they are later.
-fn state_of(site: &Path) -> Option<String> {
-    let found = data_directory(site).ok()?.metadata().ok()?;
+fn state_of(data: &Path) -> Option<String> {
+    let found = data.metadata().ok()?;
     Some(format!("{} {} {}.{:09}", found.dev(), found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -107,12 +111,20 @@ mod tests {
         std::fs::create_dir_all(site.join("data")).unwrap();
         let (id, other) = (SnapshotId([1; 16]), SnapshotId([2; 16]));
         let find = |id, is_finished| Receipt::find(&received, id, &site, is_finished).unwrap();
-        let begin = || Receipt::begin(&received, id, [7; 32]).unwrap();
+        let staged = folder.path().join("staged");
+        let begin = || {
+            std::fs::create_dir_all(staged.join("data")).unwrap();
+            Receipt::begin(&received, id, [7; 32], &staged.join("data")).unwrap()
+        };
         begin();
         assert!(find(id, false).is_none(), "killed before it was in place");
         begin();
         assert_eq!(find(id, true).map(|receipt| receipt.site_digest()), Some([7; 32]));
         assert_eq!(find(id, false).map(|receipt| receipt.site_digest()), Some([7; 32]));
+        begin();
+        std::fs::rename(&site, folder.path().join("before")).unwrap();
+        std::fs::rename(&staged, &site).unwrap();
+        assert_eq!(find(id, false).map(|receipt| receipt.site_digest()), Some([7; 32]), "killed when it was in place");
         assert!(find(other, false).is_none());
         assert!(find(id, false).is_none(), "another push makes it void");
         begin().complete(&site).unwrap();

@@ -296,8 +296,10 @@ fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Cont
     if context.screen.is_interrupted() {
         return Err(Failure::interrupted().into());
     }
-    let receipt = Receipt::begin(received, id, received_digest.unwrap_or(built.summary.site_digest))?;
-    let summary = match built.put_in_place(context) {
+    let site_digest = received_digest.unwrap_or(built.summary.site_digest);
+    let ready = built.ready()?;
+    let receipt = Receipt::begin(received, id, site_digest, &ready.data())?;
+    let summary = match ready.put_in_place(context) {
         Ok(summary) => summary,
         Err(error) => {
             receipt.remove();
