@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use crate::endpoint::{Class, Failure};
 use crate::site::btree::TableError;
 use crate::site::sort::SortError;
-use crate::site::source::ReadSiteError;
+use crate::site::source::{ReadSiteError, advice};
 
 /// Why a check came to no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
     /// The directory of the tables could not be read.
-    #[error("{path}: cannot list the tables: {source}; look at its owner and mode, or run as root", path = path.display())]
+    #[error("{path}: cannot list the tables: {source}{advice}", path = path.display(), advice = advice(source))]
     List {
         /// The directory.
         path: PathBuf,
