@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::processes::EndedAtLast;
 use crate::support::{PROGRAM, program, unpack_site};
 
 pub fn run(arguments: &[&dyn AsRef<OsStr>]) -> Output {
@@ -63,25 +64,18 @@ impl Script {
 }
 
 /// `serve --socket`, until it is dropped.
-struct Listening(Child);
+struct Listening(EndedAtLast);
 
 impl Listening {
     fn to(socket: &Path, archive: &Path) -> Listening {
         let mut command = program();
         command.args(["serve", "--socket"]).args([socket, archive]);
         // Whatever fails here, no server stays behind that holds what the tests' output goes to.
-        let mut listening = Listening(command.stderr(Stdio::piped()).spawn().unwrap());
+        let mut listening = Listening(EndedAtLast(command.stderr(Stdio::piped()).spawn().unwrap()));
         let mut line = String::new();
-        BufReader::new(listening.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(listening.0.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("listening at "), "{line}");
         listening
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

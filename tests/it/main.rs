@@ -13,6 +13,7 @@ mod fixtures;
 mod layers;
 mod layout_option;
 mod live;
+mod processes;
 mod readme;
 mod recovery;
 mod serve;

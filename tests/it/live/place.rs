@@ -9,6 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tempfile::TempDir;
 
+use crate::processes;
+use crate::support::PROGRAM;
+
 /// Longer than anything here takes, unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -69,7 +72,7 @@ impl Place {
 }
 
 pub fn means(state_dir: &Path) -> Means {
-    Means { state_dir: state_dir.into(), program: crate::support::PROGRAM.into() }
+    Means { state_dir: state_dir.into(), program: PROGRAM.into() }
 }
 
 /// A process that ends with the test.
@@ -81,8 +84,7 @@ impl StandIn {
     }
 
     pub fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        processes::is_stopped(self.pid())
     }
 
     /// Whether it goes on within a time that is no matter of luck.

@@ -6,12 +6,12 @@ mod old_release;
 mod single_user;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::processes::{EndedAtLast, holding};
 use crate::support::{listing, program, unpack_site};
 
 fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
@@ -32,37 +32,17 @@ fn said(output: &Output) -> String {
 }
 
 /// What holds a site as a server does: its lock, and a log that is open for writing. It writes nothing.
-pub struct StandIn(Child);
+pub struct StandIn(EndedAtLast);
 
 impl StandIn {
     pub fn start(site: &Path) -> StandIn {
-        let script = r#"exec 8>>"$0/citadel.lock" 9>>"$1" && flock -x 8 && echo holding && read line"#;
         let log = fs::read_dir(site.join("data")).unwrap().map(|entry| entry.unwrap().path());
         let log = log.filter(|path| path.to_string_lossy().contains("log.")).max().unwrap();
-        let mut server = Command::new("sh")
-            .args(["-c", script])
-            .arg(site)
-            .arg(log)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "holding\n");
-        StandIn(server)
+        StandIn(holding(r#"exec 8>>"$0/citadel.lock" 9>>"$1" && flock -x 8"#, &[&site, &log]))
     }
 
     fn is_stopped(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.0.is_stopped()
     }
 }
 

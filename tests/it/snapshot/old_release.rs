@@ -1,11 +1,10 @@
 //! Exports of sites of releases before 980, whose servers lock another file or none, and recover their tables when they start.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::{StandIn, Work, run, said};
+use crate::processes::holding;
 use crate::support::{listing, unpack_site};
 
 const LOG: &str = "data/log.0000000001";
@@ -39,21 +38,6 @@ fn set_version(site: &Path, version: u32) {
     let sum = sum ^ number(0) ^ number(4);
     log[8..12].copy_from_slice(&sum.to_le_bytes());
     fs::write(site.join(LOG), log).unwrap();
-}
-
-/// A process that holds a lock, or has a table open for writing.
-fn hold(script: &str, path: &Path) -> StandIn {
-    let mut server = Command::new("sh")
-        .args(["-c", &format!("{script} && echo holding && read line")])
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "holding\n");
-    StandIn(server)
 }
 
 fn digest(archive: &Path) -> String {
@@ -92,7 +76,7 @@ fn a_server_of_an_old_release_at_work_is_seen_by_its_lock_or_by_its_open_tables(
     for (name, script, file) in [("small-7xx", lock, "citadel.control"), ("small-2016", open, "data/cdb.00")] {
         let (site, work) = (unpack_site(name), Work::new());
         let before = listing(site.path());
-        let server = hold(script, &site.path().join(file));
+        let server = StandIn(holding(script, &[&site.path().join(file)]));
         let exported = run(&[&"export", &"--site", &site.path(), &"-o", &work.0.path().join("a.ctz")]);
         assert!(said(&exported).contains("snapshot: running"), "{name}: {}", said(&exported));
         drop(server);

@@ -1,14 +1,12 @@
 //! Their servers at work: what holds a lock and sockets elsewhere is found, and held still.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command};
-
 use super::*;
 use crate::live::stand_in::Citadel;
+use crate::processes::{EndedAtLast, holding};
 use crate::support::{PROGRAM, listing};
 
 /// Holds a site as a server of Debian's packages does: `citadel.control` among the tables until 901, and a log that is open for writing.
-struct Server(Child);
+struct Server(EndedAtLast);
 
 impl Server {
     fn start(machine: &Machine) -> Server {
@@ -16,30 +14,8 @@ impl Server {
         let logs = data.read_dir().unwrap().map(|entry| entry.unwrap().path());
         let log = logs.filter(|path| text(path).contains("/log.")).max().unwrap();
         // Servers of 902 hold no lock.
-        let script =
-            r#"exec 9>>"$1" && { [ ! -e "$0" ] || { exec 8<"$0" && flock -x 8; } } && echo holding && read line"#;
-        let mut server = Command::new("sh")
-            .args(["-c", script, text(&data.join("citadel.control")), text(&log)])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "holding\n");
-        Server(server)
-    }
-
-    fn is_stopped(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let script = r#"exec 9>>"$1" && { [ ! -e "$0" ] || { exec 8<"$0" && flock -x 8; } }"#;
+        Server(holding(script, &[&data.join("citadel.control"), &log]))
     }
 }
 
@@ -67,7 +43,7 @@ fn a_running_server_is_copied_as_it_is_frozen_or_served_and_refuses_an_import() 
     assert_eq!(refused.status.code(), Some(4), "{}", said(&refused));
     assert!(said(&refused).contains("data/citadel.control is locked"), "{}", said(&refused));
     assert_eq!(listing(machine.0.path()), before);
-    assert!(!server.is_stopped());
+    assert!(!server.0.is_stopped());
 }
 
 #[test]
