@@ -63,6 +63,10 @@ fn a_hundred_silent_slow_or_babbling_connections_do_not_keep_the_good_one_out() 
     let silent: Vec<UnixStream> = (0..60).map(|_| scene.connect()).collect();
     let slow: Vec<UnixStream> = (0..30).map(|_| scene.connect()).collect();
     slow.iter().for_each(|mut stream| stream.write_all(b"SYNC all|in").unwrap());
+    // Before anybody is inside: whoever comes while the place is taken is rightly told so.
+    for stream in silent.iter().chain(&slow) {
+        assert!(first_line(stream).starts_with("200 "));
+    }
     let babbling: Vec<_> = (0..10)
         .map(|_| {
             let mut stream = scene.connect();
@@ -74,9 +78,6 @@ fn a_hundred_silent_slow_or_babbling_connections_do_not_keep_the_good_one_out() 
         scene.assert_pulls();
     }
     babbling.into_iter().for_each(|babbler| babbler.join().unwrap());
-    for stream in silent.iter().chain(&slow) {
-        assert!(first_line(stream).starts_with("200 "));
-    }
 }
 
 #[test]
