@@ -2,7 +2,8 @@
 //!
 //! A rename stays on one file system, so what is to lie in such a directory waits there, in an *annex* of the workshop. The workshop's `bases` names
 //! all of them and is safe on disk before the first is made. A journal is obeyed, and an annex removed, only for those directories that the command line
-//! names as well: nobody can have this program rename things elsewhere by what he writes into a file.
+//! names as well: nobody can have this program rename things elsewhere by what he writes into a file. With each stands the time of its last change, which
+//! it has again if nothing comes of it all: that of one directory is a part of the site.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::InstallError;
 use super::place::Place;
-use super::steps::{Fs, exists};
+use super::steps::Fs;
 use crate::site::Arrangement;
 use crate::site::claim::{escape, unescape};
 
@@ -97,40 +98,59 @@ impl Annex {
 
 /// Writes down where annexes will be, and makes them.
 pub(super) fn make_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
-    if place.annexes().is_empty() {
-        return Ok(());
-    }
-    let mut text = format!("{FIRST_LINE}\n");
-    for annex in place.annexes() {
-        text.push_str(&format!("directory {}\n", escape(annex.directory.as_os_str().as_bytes())));
-    }
-    text.push_str("end\n");
-    let fresh = place.workshop().join("bases.new");
-    fs.make_file(&fresh, text.as_bytes())?;
-    fs.rename_over(&fresh, &place.bases())?;
-    fs.sync_dir(place.workshop())?;
+    let time = |Annex { directory }: &Annex| {
+        let found = fs::metadata(directory).map_err(|error| InstallError::io("look at", directory, error))?;
+        Ok(Some((found.mtime(), found.mtime_nsec())))
+    };
+    write(fs, place, time)?;
     place.annexes().iter().try_for_each(|annex| annex.make(fs, place.target()))
 }
 
-/// Removes all annexes of a workshop, and then what was written of them.
+/// Removes all annexes of a workshop, and then what was written of them. Where nothing has come of them, their directories have the times that they had.
 pub(super) fn remove_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
-    if exists(&place.bases()) {
+    if let Some(written) = written(place)? {
         place.annexes().iter().try_for_each(|annex| annex.remove(fs, place.target()))?;
+        for (annex, time) in written.iter().filter(|(annex, _)| place.annexes().contains(annex)) {
+            time.map_or(Ok(()), |time| fs.set_time(&annex.directory, time))?;
+        }
         fs.unlink(&place.bases())?;
     }
     fs.unlink(&place.workshop().join("bases.new"))
 }
 
+/// Forgets the times of before: the exchange is over. In the journal's time, for without one all that is left is undone.
+pub(super) fn forget_times(fs: &Fs, place: &Place) -> Result<(), InstallError> {
+    write(fs, place, |_| Ok(None))
+}
+
+fn write(
+    fs: &Fs,
+    place: &Place,
+    time: impl Fn(&Annex) -> Result<Option<Time>, InstallError>,
+) -> Result<(), InstallError> {
+    if place.annexes().is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("{FIRST_LINE}\n");
+    for annex in place.annexes() {
+        let path = escape(annex.directory.as_os_str().as_bytes());
+        text.push_str(&match time(annex)? {
+            Some((seconds, nanoseconds)) => format!("directory {path} {seconds} {nanoseconds}\n"),
+            None => format!("directory {path}\n"),
+        });
+    }
+    text.push_str("end\n");
+    let fresh = place.workshop().join("bases.new");
+    fs.unlink(&fresh)?;
+    fs.make_file(&fresh, text.as_bytes())?;
+    fs.rename_over(&fresh, &place.bases())?;
+    fs.sync_dir(place.workshop())
+}
+
 /// The annexes of a workshop that somebody has left. All must lie in directories of the site as it was told.
 pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, InstallError> {
-    let path = place.bases();
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(InstallError::io("read", &path, error)),
-    };
     let told: BTreeSet<PathBuf> = site.places().into_iter().collect();
-    let annexes = parse(&text, &path)?;
+    let annexes: Vec<Annex> = written(place)?.unwrap_or_default().into_iter().map(|(annex, _)| annex).collect();
     match annexes.iter().find(|annex| !told.contains(&annex.directory)) {
         Some(untold) => {
             Err(InstallError::Untold { path: place.target().to_owned(), directory: untold.directory.clone() })
@@ -139,20 +159,41 @@ pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, I
     }
 }
 
-fn parse(text: &[u8], path: &Path) -> Result<Vec<Annex>, InstallError> {
+/// When a directory was changed last: seconds and nanoseconds.
+type Time = (i64, i64);
+
+/// What is written of annexes; `None` if nothing is.
+fn written(place: &Place) -> Result<Option<Vec<(Annex, Option<Time>)>>, InstallError> {
+    let path = place.bases();
+    match fs::read(&path) {
+        Ok(text) => parse(&text, &path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(InstallError::io("read", &path, error)),
+    }
+}
+
+fn parse(text: &[u8], path: &Path) -> Result<Vec<(Annex, Option<Time>)>, InstallError> {
     let text = String::from_utf8_lossy(text);
     let bad = |line, reason: &str| InstallError::Journal { path: path.to_owned(), line, reason: reason.to_owned() };
     let mut annexes = Vec::new();
     for (line, number) in text.lines().zip(1..) {
-        match (number, line.strip_prefix("directory ").map(unescape)) {
+        match (number, line.strip_prefix("directory ").map(directory)) {
             (1, _) if line == FIRST_LINE => {}
             (1, _) => return Err(bad(1, "it is no list of directories")),
-            (_, Some(Some(directory))) => {
-                annexes.push(Annex { directory: PathBuf::from(std::ffi::OsString::from_vec(directory)) });
-            }
+            (_, Some(Some(directory))) => annexes.push(directory),
             (_, None) if line == "end" => return Ok(annexes),
             _ => return Err(bad(number, "neither a directory nor the end")),
         }
     }
     Err(bad(0, "it ends too early"))
+}
+
+fn directory(words: &str) -> Option<(Annex, Option<Time>)> {
+    let mut words = words.split(' ');
+    let directory = PathBuf::from(std::ffi::OsString::from_vec(unescape(words.next()?)?));
+    let time = match words.next() {
+        Some(seconds) => Some((seconds.parse().ok()?, words.next()?.parse().ok()?)),
+        None => None,
+    };
+    words.next().is_none().then_some((Annex { directory }, time))
 }

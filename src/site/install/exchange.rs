@@ -6,7 +6,7 @@ mod whole;
 
 use std::path::{Path, PathBuf};
 
-use super::annex::Annex;
+use super::annex::{self, Annex};
 use super::journal::{Journal, KeyDirectory};
 use super::lock::{LockState, probe, take};
 use super::names::{NEW_MARK, SERVER_LOCK};
@@ -60,6 +60,7 @@ pub(super) fn settle(workshop: &Workshop, journal: &Journal, lock_held: bool) ->
         fs.set_attributes(&base.directory, mode, owner, mtime)?;
         fs.sync_dir(&base.directory)?;
     }
+    annex::forget_times(fs, place)?;
     remove_journal(workshop)?;
     workshop.remove()
 }

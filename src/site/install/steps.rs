@@ -166,15 +166,18 @@ impl Fs {
         path: &Path,
         mode: u32,
         (uid, gid): (u32, u32),
-        (seconds, nanoseconds): (i64, i64),
+        time: (i64, i64),
     ) -> Result<(), InstallError> {
         self.step("set the attributes of", path, || {
             std::os::unix::fs::chown(path, Some(uid), Some(gid))?;
             fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-            let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
-            let times = Timestamps { last_access: time, last_modification: time };
-            rustix::fs::utimensat(CWD, path, &times, AtFlags::empty()).map_err(io::Error::from)
+            set_time(path, time)
         })
+    }
+
+    /// Gives a directory the time of its last change (seconds and nanoseconds).
+    pub(super) fn set_time(&self, path: &Path, time: (i64, i64)) -> Result<(), InstallError> {
+        self.step("set the time of", path, || set_time(path, time))
     }
 
     /// Syncs a directory: the names in it.
@@ -221,6 +224,12 @@ fn sync(file: OwnedFd) -> Result<(), Errno> {
         Err(Errno::INVAL) => Ok(()),
         result => result,
     }
+}
+
+fn set_time(path: &Path, (seconds, nanoseconds): (i64, i64)) -> io::Result<()> {
+    let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
+    let times = Timestamps { last_access: time, last_modification: time };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::empty()).map_err(io::Error::from)
 }
 
 fn unsupported(error: Errno) -> bool {
