@@ -101,6 +101,24 @@ fn an_archive_that_is_damaged_is_named_and_not_the_peer() {
 }
 
 #[test]
+fn an_archive_that_has_rotted_is_not_called_up_to_date() {
+    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
+    let (archive, pulled) = (work.path().join("a.ctz"), work.path().join("p.ctz"));
+    export(site.path(), &archive);
+    let script = Script::new(&archive);
+    assert_code(&run(&[&"pull", &script.peer(), &"-o", &pulled]), 0);
+    let again = || run(&[&"pull", &script.peer(), &"-o", &pulled, &"--have", &pulled, &"--force"]);
+    assert_code(&again(), 0);
+    let mut rotten = std::fs::read(&pulled).unwrap();
+    let middle = rotten.len() / 2;
+    rotten[middle] ^= 1;
+    std::fs::write(&pulled, &rotten).unwrap();
+    let output = again();
+    assert_code(&output, 3);
+    assert!(said(&output).contains("remove it, "), "{}", said(&output));
+}
+
+#[test]
 fn a_pull_equals_the_export_that_is_served() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let (exported, pulled) = (work.path().join("a.ctz"), work.path().join("b.ctz"));

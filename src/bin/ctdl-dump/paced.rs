@@ -79,7 +79,8 @@ impl Pace {
         let waited = self.interrupt.wait_for_within(file, wanted, Some(limit));
         if waited.is_err() && self.has_last_words && wanted == PollFlags::OUT && self.interrupt.is_set() {
             let until = *self.state().last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS_WITHIN);
-            return self.interrupt.wait_unheeding(file, wanted, until.saturating_duration_since(Instant::now()));
+            let left = until.saturating_duration_since(Instant::now());
+            return if left.is_zero() { waited } else { self.interrupt.wait_unheeding(file, wanted, left) };
         }
         waited
     }

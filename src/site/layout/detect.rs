@@ -75,8 +75,11 @@ impl Votes {
 }
 
 fn votes(shown: &Shown) -> Vec<Votes> {
+    // What no machine writes tells none from another: it counts only where there is nothing else.
+    let is_told = shown.marks().any(|(.., marked)| marked.fits != 0);
     let count = |bit: usize, speaks_for: bool| {
-        let marks = shown.marks().filter(|(.., marked)| (marked.fits >> bit & 1 == 1) == speaks_for);
+        let marks = shown.marks().filter(|(.., marked)| marked.fits != 0 || !is_told);
+        let marks = marks.filter(|(.., marked)| (marked.fits >> bit & 1 == 1) == speaks_for);
         marks.map(|(.., marked)| marked.records).sum()
     };
     let layouts = shown.layouts().iter().enumerate();
@@ -138,10 +141,10 @@ fn told_by(shown: &Shown, found: &Votes, votes: &[Votes]) -> String {
         by.push_str(&format!("; it fits {} as well", equals.join(" and ")));
     }
     if found.records_against > 0 {
-        let against = shown.marks().find(|(.., marked)| marked.fits >> found.bit & 1 == 0);
+        let against = shown.marks().find(|(.., marked)| marked.fits != 0 && marked.fits >> found.bit & 1 == 0);
         let first = against.map(|(number, mark, marked)| format!("cdb.{number:02x} {}", of_first(mark, marked)));
         by.push_str(&format!(
-            "; {} of {} records speak against it: {}",
+            "; {} of {} signs in the records looked at speak against it: {}",
             found.records_against,
             found.records_for + found.records_against,
             first.unwrap_or_default()
@@ -247,6 +250,9 @@ mod tests {
     fn keys_that_no_server_writes_fit_no_machine() {
         let error = of(&[(0, 6, 900), (4, 5, 16)]).unwrap_err().to_string();
         assert!(error.contains("cdb.00 has a key of a length that no server writes (no machine; 1 such"), "{error}");
+        // Beside those that tell a machine, they are pairs that are carried as they are.
+        let found = of(&[(0, 8, 900), (8, 3, 16)]);
+        assert_eq!(found.map(|found| (found.layout.model, found.by.contains("against"))), Ok((Model::Lp64, false)));
     }
 
     #[test]
@@ -285,7 +291,9 @@ mod tests {
         let found = of(&pairs).unwrap();
         assert_eq!(found.layout, Layout::LP64_LITTLE);
         assert!(
-            found.by.contains("1 of 151 records speak against it: cdb.04 a key of 4 bytes, key 1111"),
+            found.by.contains(
+                "1 of 151 signs in the records looked at speak against it: cdb.04 a key of 4 bytes, key 1111"
+            ),
             "{}",
             found.by
         );

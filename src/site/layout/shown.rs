@@ -34,8 +34,8 @@ pub(super) struct Marked {
 
 /// What the pairs show that were looked at.
 ///
-/// The length of a value that no server writes says nothing: it may be damaged, or of a release that nobody knows. That of a key does: it
-/// is one number, or three, in all releases.
+/// The length of a value that no server writes says nothing: it may be damaged, or of a release that nobody knows. That of a key does,
+/// where no pair says anything else: it is one number, or three, in all releases.
 #[derive(Clone, Debug)]
 pub struct Shown {
     layouts: Vec<Layout>,

@@ -42,7 +42,9 @@ pub(super) fn notice(tables: &Tables) -> Result<Option<String>, ReadSiteError> {
     }
     let found = match longer.is_empty() {
         true => {
-            format!("its users, rooms, floors and the like are no longer than those of {TRIED}, and are taken for such")
+            format!(
+                "its users, rooms and floors, and the metadata of its messages, are no longer than those of {TRIED}, and are taken for such; visits were not counted, and longer ones are carried as bytes"
+            )
         }
         false => format!("{}: those are carried as bytes, and fit only a server of the same layout", longer.join(", ")),
     };

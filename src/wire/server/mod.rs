@@ -109,6 +109,7 @@ impl Server {
             is_logged_in: self.token.is_none(),
             is_identified: false,
             has_begun: self.token.is_some(),
+            has_said_so: false,
             wrong_tokens: 0,
             misuses: 0,
         };
@@ -140,6 +141,8 @@ struct Session<'s, R: Read, W: Write> {
     is_logged_in: bool,
     is_identified: bool,
     has_begun: bool,
+    /// That this server goes down.
+    has_said_so: bool,
     wrong_tokens: u32,
     misuses: u32,
 }
@@ -295,13 +298,20 @@ impl<R: Read, W: Write> Session<'_, R, W> {
     }
 
     fn refuse(&mut self, command: &str, refusal: &Refusal) -> Result<(), WireError> {
-        let Refusal { code, text } = refusal;
+        let standard = going_down();
+        // What broke off because of it is of no use to the client.
+        let is_going_down = refusal.code == Code::GOING_DOWN;
+        self.has_said_so |= is_going_down;
+        let Refusal { code, text } = if is_going_down { &standard } else { refusal };
         (self.journal)(&Event::Refused { command, code: *code, text });
         self.reply(*code, text.as_str())
     }
 
     /// Tells the client, who may not have asked anything.
     fn go_down(&mut self) -> Result<(), WireError> {
+        if self.has_said_so {
+            return Ok(());
+        }
         self.refuse("whatever comes next", &going_down())
     }
 

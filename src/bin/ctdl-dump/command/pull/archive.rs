@@ -125,7 +125,8 @@ fn transfer(
     }
     if !held.is_empty() {
         let plan = comparison.plan(steady)?;
-        if let ([have], Some(output)) = (held, &args.have)
+        // Only an archive that is kept beside a site is read in any case: by what makes the site of it.
+        if let ([have], Some(output), true) = (held, &args.have, args.site.is_some())
             && spool.is_for(output)
             && is_the_same(have, &plan, &info)
         {

@@ -34,6 +34,7 @@ use ctdl_dump::wire::Connector as _;
 use self::lease::{Ended, Lease};
 use self::note::Note;
 use self::staged::Staged;
+use super::archive::{about_have, is_of_an_archive};
 use crate::args::{Cutover, Pull};
 use crate::command::Context;
 use crate::destination::Destination;
@@ -72,7 +73,11 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
     }
     let kept = super::kept_beside(site)?;
     rounds::run(args, &kept, context)?;
-    let mut staged = staged::rehearse(args, site, &kept, context)?;
+    // The rounds have not read one that holds what the peer has.
+    let mut staged = staged::rehearse(args, site, &kept, context).map_err(|error| match is_of_an_archive(&error) {
+        true => error.context(about_have(&kept)),
+        false => error,
+    })?;
     announce(cutover, &staged, context);
     let mut lease = Lease { args, cutover, site, kept: &kept, is_open: !note.exists(), note: &note, context };
     for attempt in 1.. {
