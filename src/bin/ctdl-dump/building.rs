@@ -7,12 +7,12 @@ use anyhow::Result;
 use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::monitor::Monitor;
 use ctdl_dump::record::Layout;
-use ctdl_dump::site::arrangement::LAST_SPREAD_RELEASE;
 use ctdl_dump::site::install::{Ready, Staging, Target};
 use ctdl_dump::site::{SiteOwner, SiteSink, accounts, layout_at};
 use ctdl_dump::transfer::{Summary, copy};
 
 use crate::command::Context;
+use crate::destination::refuse_unspread;
 use crate::error::{Usage, usage};
 use crate::place;
 
@@ -60,12 +60,7 @@ pub fn build(
         ))
         .into());
     }
-    if release > LAST_SPREAD_RELEASE && target.arrangement().is_spread() {
-        return Err(Usage(format!(
-            "the site is of release {release}, whose servers have all in one directory; leave --arrangement and its like out, and name that directory with --site"
-        ))
-        .into());
-    }
+    refuse_unspread(target.arrangement(), source.site())?;
     let told: Vec<String> = target.notes().to_vec();
     let owner = owner_of(target.path(), context);
     let layout = layout_of(target.path(), plan, context)?;

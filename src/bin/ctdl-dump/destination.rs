@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use ctdl_dump::endpoint::Failure;
+use ctdl_dump::record::SiteInfo;
 use ctdl_dump::site::arrangement::{LAST_SPREAD_RELEASE, looks_spread};
 use ctdl_dump::site::install::{self, Recovered, Target, TargetOptions};
 use ctdl_dump::site::{Arrangement, freshness};
@@ -44,6 +45,11 @@ impl Destination {
         self.site.root()
     }
 
+    /// Fails for a site whose servers would not look into the directories of this place, before anything of it comes.
+    pub fn check_release(&self, site: &SiteInfo) -> Result<()> {
+        refuse_unspread(&self.site, site)
+    }
+
     /// Finishes or removes what a killed run has left there, and says so.
     pub fn recover(&self, context: &Context) -> Result<Vec<Recovered>> {
         let recovered = install::recover(&self.site).map_err(Failure::from)?;
@@ -80,4 +86,15 @@ impl Destination {
         }
         Ok(())
     }
+}
+
+/// Refuses to spread a site of a release that has all in one directory.
+pub fn refuse_unspread(place: &Arrangement, site: &SiteInfo) -> Result<()> {
+    if place.is_spread() && site.release > LAST_SPREAD_RELEASE {
+        usage!(
+            "the site is of release {}, whose servers have all in one directory; leave --arrangement and its like out, and name that directory with --site",
+            site.release
+        );
+    }
+    Ok(())
 }

@@ -172,7 +172,8 @@ impl Arrangement {
 
     /// Where what a record of a file names by its key belongs.
     pub fn path_of(&self, record: &[u8]) -> PathBuf {
-        let is_with_queues = self.elsewhere.get(&Class::SysConf) == self.elsewhere.get(&Class::Spool);
+        let etc = self.elsewhere.get(&Class::SysConf);
+        let is_with_queues = etc.is_none() || etc == self.elsewhere.get(&Class::Spool);
         let found = match names::of_record(record) {
             Some((Class::SysConf, _)) if record == names::ALIASES && is_with_queues => {
                 Some((Class::Spool, record.to_vec()))

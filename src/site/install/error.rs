@@ -88,7 +88,7 @@ pub enum InstallError {
     },
     /// An import into another site works in a directory that both have.
     #[error(
-        "{} is there: an import {} uses the same directory, or was interrupted; wait for it to end, or run any ctdl-dump command on that site, with its directories, to finish it",
+        "{} is there: an import {} uses the same directory, or was interrupted; wait for it to end, or begin an import into that site again, with its directories, which removes what is left",
         path.display(),
         match root { Some(root) => format!("into {}", root.display()), None => "into another site".to_owned() }
     )]

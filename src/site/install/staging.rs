@@ -177,6 +177,7 @@ impl Staging {
         self.target.seen.check(&self.target.path, &self.target.beside())?;
         let keys = self.key_directory()?;
         if keys.is_none()
+            && self.site.key_directory().is_some_and(exists)
             && let Some(directory) = self.target.site.key_directory()
         {
             self.target.notes.push(format!(

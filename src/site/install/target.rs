@@ -130,7 +130,7 @@ impl Target {
         target.examine(options)?;
         match target.state {
             // Also with --replace: a slip of the finger must not put a site in the place of /etc.
-            TargetState::Occupied(why) if !target.site.is_spread() && !is_citadels(&target.path)? => {
+            TargetState::Occupied(why) if target.holds_root() && !is_citadels(&target.path)? => {
                 Err(InstallError::NoSite { path: target.path, why })
             }
             TargetState::Occupied(why) if !options.replace => Err(InstallError::NotFresh { path: target.path, why }),
@@ -231,7 +231,7 @@ impl Target {
             let has_programs = self.of(Belongs::Program).any(|entry| entry.base == 0);
             return Ok(match unknown {
                 // Others have directories like `lib`, too.
-                Some(entry) if !has_programs || !(self.site.is_spread() || is_citadels(&self.path)?) => {
+                Some(entry) if !has_programs || !is_citadels(&self.path)? => {
                     TargetState::Occupied(format!("it holds {}", self.path.join(&entry.name).display()))
                 }
                 _ => TargetState::Empty,
@@ -253,6 +253,11 @@ impl Target {
 
     fn of(&self, wanted: Belongs) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.belongs == wanted)
+    }
+
+    /// Whether anything in the root itself would be replaced, or is somebody else's.
+    fn holds_root(&self) -> bool {
+        self.entries.iter().any(|entry| entry.base == 0 && matches!(entry.belongs, Belongs::State | Belongs::Unknown))
     }
 
     /// What of the site lies beside its root.

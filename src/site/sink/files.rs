@@ -89,14 +89,20 @@ impl FileWriter {
         }
         let path = self.site.path_of(&below);
         let attributes = self.attributes(header);
+        let is_key_directory = Some(path.as_path()) == self.site.key_directory();
         match header.fields.bytes("type") {
             Some(b"directory") => {
-                let is_there = below == b"data" || (Some(path.as_path()) == self.site.key_directory() && path.is_dir());
+                let is_there = below == b"data" || (is_key_directory && path.is_dir());
                 if !is_there {
                     make_directory(&path)?;
                 }
                 self.directories.insert(below);
                 self.later(path, attributes, None);
+            }
+            // What it leads to would be taken for the new keys, and moved.
+            _ if is_key_directory => {
+                let problem = "it is no directory, and the keys are to lie in a directory of their own";
+                return Err(WriteSiteError::BadPath { key: header.key.to_string(), problem });
             }
             Some(b"link") => {
                 let target = header.fields.bytes("target").unwrap_or_default();

@@ -33,7 +33,11 @@ pub struct Listed<'a> {
 
 impl<'a> Listed<'a> {
     pub fn new(records: &'a [Record]) -> Self {
-        Listed { site: site(), records: records.iter(), rest_of_body: &[], hasher: RecordHasher::default() }
+        Self::of(site(), records)
+    }
+
+    pub fn of(site: SiteInfo, records: &'a [Record]) -> Self {
+        Listed { site, records: records.iter(), rest_of_body: &[], hasher: RecordHasher::default() }
     }
 }
 

@@ -4,7 +4,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use ctdl_dump::archive::{Options, Writer};
+use ctdl_dump::monitor::Silent;
+use ctdl_dump::record::{Fields, Key, Kind, Value};
+use ctdl_dump::transfer::copy;
+
 use super::*;
+use crate::archive::Listed;
+use crate::archive::records::Record;
 use crate::support::{PROGRAM, isolated, listing};
 
 const DEBIAN: [&str; 3] = ["--arrangement", "debian", "--keep-release"];
@@ -205,4 +212,61 @@ fn a_spread_site_is_pulled_and_pushed_into_several_directories() {
     done(&["push", text(&pulled.site()), &receiver, "--arrangement", "debian"]);
     assert_eq!(digest(&["--arrangement", "debian", text(&pushed.site())]), wanted);
     assert!(pushed.at("etc/ssl/citadel/citadel.key").exists() && pushed.at("etc/citadel/messages/hello").exists());
+}
+
+#[test]
+fn aliases_lie_with_the_queues_where_no_directory_for_settings_is_named() {
+    let work = tempfile::tempdir().unwrap();
+    let archive = exported("small-7xx", work.path());
+    let (site, spool, again) = (work.path().join("site"), work.path().join("spool"), work.path().join("again.ctz"));
+    [&site, &spool].iter().for_each(|directory| create_dir_all(directory).unwrap());
+    let place = ["--site", text(&site), "--spooldir", text(&spool)];
+    done(&[&["import", text(&archive), "--keep-release"], &place[..]].concat());
+    assert!(spool.join("network/mail.aliases").is_file() && !site.join("network").exists());
+    done(&[&["export", "-o", text(&again)], &place[..]].concat());
+    assert_eq!(digest(&[text(&again)]), digest(&[text(&archive)]));
+}
+
+#[test]
+fn a_directory_that_is_no_site_of_citadel_is_not_replaced_either_when_others_are_named() {
+    let work = tempfile::tempdir().unwrap();
+    let archive = exported("small-7xx", work.path());
+    let etc = work.path().join("etc");
+    create_dir_all(&etc).unwrap();
+    ["passwd", "hosts"].iter().for_each(|name| std::fs::write(etc.join(name), name).unwrap());
+    let spool = work.path().join("spool");
+    create_dir_all(&spool).unwrap();
+    let before = listing(work.path());
+    for replace in [&[][..], &["--replace"]] {
+        let all = ["import", text(&archive), "--keep-release", "--site", text(&etc), "--spooldir", text(&spool)];
+        let output = run(&[&all[..], replace].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("no site of Citadel"), "{}", said(&output));
+        assert_eq!(listing(work.path()), before);
+    }
+}
+
+#[test]
+fn an_archive_can_not_have_a_link_taken_for_the_directory_of_the_keys() {
+    let work = tempfile::tempdir().unwrap();
+    let [victim, ssl, site] = ["victim", "ssl", "site"].map(|name| work.path().join(name));
+    [&victim, &ssl, &site].iter().for_each(|directory| create_dir_all(directory).unwrap());
+    std::fs::write(victim.join("citadel.key"), "not yours").unwrap();
+    let mut fields = Fields::new();
+    for (name, value) in [("type", b"link".as_slice()), ("target", victim.as_os_str().as_bytes())] {
+        fields.set(name, Value::String(value.to_vec()));
+    }
+    let mut info = crate::archive::records::site();
+    info.release = 902;
+    let keys = Record::new(Kind::File, Key::name("keys"), fields, None);
+    let mut writer = Writer::new(Vec::new(), Options::default());
+    copy(&mut Listed::of(info, std::slice::from_ref(&keys)), &mut writer, &Silent).unwrap();
+    let archive = work.path().join("evil.ctz");
+    std::fs::write(&archive, writer.into_output()).unwrap();
+    let all = ["import", text(&archive), "--keep-release", "--no-read-back", "--site", text(&site)];
+    let output = run(&[&all[..], &["--ssldir", text(&ssl)]].concat());
+    assert_ne!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("directory of their own"), "{}", said(&output));
+    assert!(victim.join("citadel.key").is_file());
+    [ssl, site].iter().for_each(|place| assert!(place.read_dir().unwrap().next().is_none(), "{}", place.display()));
 }

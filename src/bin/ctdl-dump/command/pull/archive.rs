@@ -46,7 +46,7 @@ pub struct Pulled {
 }
 
 /// Whether a site is one that is wanted, before anything of it is transferred.
-pub type IsWanted = fn(&SiteInfo) -> Result<()>;
+pub type IsWanted<'w> = &'w dyn Fn(&SiteInfo) -> Result<()>;
 
 /// Pulls the peer's present snapshot into an archive. What an earlier run has got of it isn't transferred again, nor what `have` holds.
 pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) -> Result<Pulled> {
@@ -125,8 +125,9 @@ fn transfer(
     }
     if !held.is_empty() {
         let plan = comparison.plan(steady)?;
-        // Only an archive that is kept beside a site is read in any case: by what makes the site of it.
-        if let ([have], Some(output), true) = (held, &args.have, args.site.is_some())
+        if let ([have], Some(output)) = (held, &args.have)
+            // An import reads it as a whole; whoever keeps it as a backup would never hear that its disk has lost some of it.
+            && args.site.is_some()
             && spool.is_for(output)
             && is_the_same(have, &plan, &info)
         {

@@ -28,7 +28,7 @@ pub fn run(args: &Pull, context: &Context) -> Result<ExitCode> {
         );
     }
     match (&args.output, &args.site) {
-        (Some(output), _) => report(&pull(args, output, |_| Ok(()), context)?, args, context),
+        (Some(output), _) => report(&pull(args, output, &|_| Ok(()), context)?, args, context),
         (None, Some(site)) if args.cutover.is_wanted => cutover::run(args, &args.cutover, site, context),
         (None, Some(site)) => pull_site(args, site, context),
         (None, None) => usage!("where to? give -o FILE or --site DIR"),
@@ -42,12 +42,13 @@ fn kept_beside(site: &Path) -> Result<PathBuf> {
 
 /// Pulls into an archive beside the site, which stays there for the next time, and imports that.
 fn pull_site(args: &Pull, site: &Path, context: &Context) -> Result<ExitCode> {
-    Destination::new(Some(site), &args.arrangement, args.replace, args.keep_release)?.check(context)?;
+    let destination = Destination::new(Some(site), &args.arrangement, args.replace, args.keep_release)?;
+    destination.check(context)?;
     let kept = kept_beside(site)?;
     let have = kept.exists().then(|| kept.clone());
     let pulling = Pull { have, force: true, json: false, ..args.clone() };
     // What was left out on the other side is told once more by the import.
-    report(&pull(&pulling, &kept, |_| Ok(()), context)?, &pulling, context)?;
+    report(&pull(&pulling, &kept, &|info| destination.check_release(info), context)?, &pulling, context)?;
     let importing = Import {
         archive: kept.clone(),
         site: Some(site.to_owned()),

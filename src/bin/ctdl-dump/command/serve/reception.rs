@@ -114,6 +114,7 @@ impl<'t> Receiving<'t> {
         if let Some(digest) = self.in_place(id, &received)? {
             return Ok(Reception::InPlace(digest));
         }
+        self.target.site.check_release(site)?;
         self.target.site.check(&self.context)?;
         let mut spool = Spool::open(&received, true, &SENDER)?;
         let before = beginning(&spool, id, &self.context);
@@ -206,7 +207,7 @@ impl<'t> Receiving<'t> {
             _ if self.context.interrupt.is_set() => Code::GOING_DOWN,
             _ if error.is::<InUse>() => Code::BUSY,
             Some(InstallError::Living { .. }) => Code::BUSY,
-            Some(InstallError::NotFresh { .. }) => Code::EXISTS,
+            Some(InstallError::NotFresh { .. } | InstallError::NoSite { .. }) => Code::EXISTS,
             _ => Code::FAILED,
         };
         Refusal::new(code, text(error))
@@ -299,13 +300,8 @@ fn put_in_place(id: SnapshotId, received: &Path, target: &Target, context: &Cont
     let site_digest = received_digest.unwrap_or(built.summary.site_digest);
     let ready = built.ready()?;
     let receipt = Receipt::begin(received, id, site_digest, &ready.data())?;
-    let summary = match ready.put_in_place(context) {
-        Ok(summary) => summary,
-        Err(error) => {
-            receipt.remove();
-            return Err(error);
-        }
-    };
+    // After an error, too, the receipt is true if the new tables are in place, or when the next run has put them there, and only then.
+    let summary = ready.put_in_place(context)?;
     receipt.complete(target.site.root())?;
     notices.iter().for_each(|notice| context.screen.say(notice));
     context.screen.summary(&summary);

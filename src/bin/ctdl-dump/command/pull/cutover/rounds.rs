@@ -21,7 +21,7 @@ pub fn run(args: &Pull, kept: &Path, context: &Context) -> Result<()> {
     for number in 1..=MOST_ROUNDS {
         let have = kept.exists().then(|| kept.to_owned());
         let pulling = Pull { have, force: true, json: false, ..args.clone() };
-        let pulled = pull(&pulling, kept, staged::refuse_older, context)?;
+        let pulled = pull(&pulling, kept, &staged::refuse_older, context)?;
         context.screen.clear();
         tell(number, &pulled, context);
         if is_enough(pulled.wire_bytes, before) {
