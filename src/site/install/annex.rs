@@ -162,8 +162,11 @@ pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, I
 /// When a directory was changed last: seconds and nanoseconds.
 type Time = (i64, i64);
 
+/// What is written of annexes: each with the time that its directory had, unless that is over.
+type Written = Vec<(Annex, Option<Time>)>;
+
 /// What is written of annexes; `None` if nothing is.
-fn written(place: &Place) -> Result<Option<Vec<(Annex, Option<Time>)>>, InstallError> {
+fn written(place: &Place) -> Result<Option<Written>, InstallError> {
     let path = place.bases();
     match fs::read(&path) {
         Ok(text) => parse(&text, &path).map(Some),
@@ -172,7 +175,7 @@ fn written(place: &Place) -> Result<Option<Vec<(Annex, Option<Time>)>>, InstallE
     }
 }
 
-fn parse(text: &[u8], path: &Path) -> Result<Vec<(Annex, Option<Time>)>, InstallError> {
+fn parse(text: &[u8], path: &Path) -> Result<Written, InstallError> {
     let text = String::from_utf8_lossy(text);
     let bad = |line, reason: &str| InstallError::Journal { path: path.to_owned(), line, reason: reason.to_owned() };
     let mut annexes = Vec::new();
