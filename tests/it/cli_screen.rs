@@ -119,6 +119,33 @@ fn quiet_still_names_what_was_left_out() {
 }
 
 #[test]
+fn quiet_leaves_the_answer_to_the_exit_code_and_still_prints_data() {
+    let site = unpack_site("fresh");
+    let (work, archive) = export(site.path());
+    let silent = |arguments: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let output = run(arguments);
+        assert_eq!(said(&output), "");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert_eq!(silent(&[&"verify", &"-q", &archive]), (Some(0), String::new()));
+    assert_eq!(silent(&[&"diff", &"-q", &archive, &site.path()]), (Some(0), String::new()));
+    let target = work.path().join("site");
+    assert_eq!(silent(&[&"import", &"-q", &archive, &"--site", &target]), (Some(0), String::new()));
+    let (code, line) = silent(&[&"verify", &"-q", &"--json", &archive]);
+    assert_eq!((code, lines_of_json(&line).len()), (Some(0), 1));
+    for command in ["info", "list"] {
+        assert!(silent(&[&command, &"-q", &archive]).1.lines().count() > 3, "{command}");
+    }
+    std::fs::write(target.join("keys/citadel.cer"), "other").unwrap();
+    let (code, differences) = silent(&[&"diff", &"-q", &archive, &target]);
+    assert!(code == Some(7) && differences.starts_with("! file keys/citadel.cer: "), "{differences}");
+    std::fs::write(&archive, "damaged").unwrap();
+    let output = run(&[&"verify", &"-q", &archive]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
 fn a_list_is_the_same_of_a_site_and_of_its_archive() {
     let site = unpack_site("small");
     let (_work, archive) = export(site.path());

@@ -69,6 +69,11 @@ impl Screen {
         Screen { form: Form::Nothing, is_quiet: false, interrupt, task, relay: Some(Arc::clone(relay)) }
     }
 
+    /// Whether nothing but warnings, errors and what was left out is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// Something a person wants to read at the end; not with `-q`.
     pub fn say(&self, text: impl Display) {
         if !self.is_quiet {

@@ -52,7 +52,7 @@ pub struct Report {
     /// How progress is shown on standard error
     #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = Progress::Auto, help_heading = "Reporting")]
     pub progress: Progress,
-    /// Say nothing but warnings, errors and what was left out
+    /// Say nothing but warnings, errors and what was left out; data that was asked for is printed all the same
     #[arg(short, long, global = true, help_heading = "Reporting")]
     pub quiet: bool,
 }

@@ -14,6 +14,8 @@ pub mod reopen;
 pub mod serve;
 pub mod verify;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +53,13 @@ impl Context {
     /// Standard output, for data.
     pub fn data(&self) -> Result<Data> {
         Data::stdout(&self.interrupt).context("standard output")
+    }
+
+    /// Prints the result of a command, which is text or a line of JSON.
+    pub fn print(&self, result: impl Display) -> Result<()> {
+        let mut output = self.data()?;
+        output.line(result)?;
+        Ok(output.flush()?)
     }
 
     /// Ends a command that the user has interrupted.

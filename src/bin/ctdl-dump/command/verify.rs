@@ -1,7 +1,5 @@
 //! `verify`: the copy that an import makes, to nowhere.
 
-use std::io::Write;
-
 use anyhow::Result;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::transfer::{Discard, copy};
@@ -17,14 +15,12 @@ pub fn run(args: &Verify, context: &Context) -> Result<ExitCode> {
     let mut reader = place::open_archive(&args.archive, args.threads, context)?;
     let summary = copy(&mut *reader, &mut Discard, &context.screen)?;
     context.screen.clear();
-    let mut output = context.data()?;
     if args.json {
-        output.line(json::summary(&summary))?;
-    } else {
+        context.print(json::summary(&summary))?;
+    } else if !context.screen.is_quiet() {
         let name =
             if args.archive.as_os_str() == "-" { "the archive".into() } else { args.archive.display().to_string() };
-        output.line(format_args!("{name} is whole\n{}", summary::text(&summary)))?;
+        context.print(format_args!("{name} is whole\n{}", summary::text(&summary)))?;
     }
-    output.flush()?;
     Ok(summary::report_left_out(&summary, &context.screen))
 }
