@@ -179,7 +179,7 @@ fn an_import_that_finds_no_space_leaves_the_target_as_it_was() {
 #[test]
 fn a_full_standard_output_is_an_error_and_no_panic() {
     let (_work, archive) = archive();
-    for arguments in [vec!["info"], vec!["list"], vec!["verify"], vec!["list", "--json"], vec!["extract"]] {
+    for arguments in [vec!["info"], vec!["list"], vec!["list", "--json"], vec!["extract"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = program();
         command.args(&arguments).arg(&archive).stdout(full);
@@ -190,6 +190,42 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
         assert!(said(&output).contains("standard output"), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[test]
+fn work_whose_result_can_not_be_printed_is_done_and_says_so() {
+    let ((work, archive), site) = (archive(), unpack_site("fresh"));
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let end = |command: &mut Command| {
+        let output = command.output().unwrap();
+        let told = said(&output);
+        assert_eq!(told.contains("all is done, but its result"), output.status.code() != Some(0), "{told}");
+        output.status.code()
+    };
+    let verify = || {
+        let mut command = program();
+        command.arg("verify").arg(&archive);
+        command
+    };
+    assert_eq!(end(verify().stdout(full())), Some(8));
+    assert_eq!(end(verify().arg("--json").stdout(full())), Some(8));
+    assert_eq!(end(verify().arg("-q").stdout(full())), Some(0));
+    let target = work.path().join("site");
+    let mut import = program();
+    assert_eq!(
+        end(import.arg("import").arg(&archive).arg("--json").arg("--site").arg(&target).stdout(full())),
+        Some(8)
+    );
+    let compared = program().arg("diff").arg(&archive).arg(&target).output().unwrap();
+    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
+    let mut export = program();
+    export.args(["export", "--json", "--force", "--site"]).arg(site.path()).arg("-o").arg(&archive);
+    assert_eq!(end(export.stdout(full())), Some(8));
+    assert_eq!(end(&mut verify()), Some(0));
+    // What was left out matters more, and is not forgotten because nobody reads the result.
+    std::fs::write(site.path().join("huge"), vec![b'x'; 2 << 20]).unwrap();
+    assert_eq!(end(export.stdout(full())), Some(5));
+    assert_eq!(unread(&mut export).status.code(), Some(5));
 }
 
 /// Runs a command whose standard output nobody reads.

@@ -24,13 +24,15 @@ pub enum ExitCode {
     Peer = 6,
     /// The answer of `diff`.
     Differ = 7,
+    /// All that was asked for is done, but nobody was told what it came to.
+    Unsaid = 8,
     /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
 }
 
 impl ExitCode {
     /// Every code, in order of its number.
-    pub const ALL: [ExitCode; 9] = [
+    pub const ALL: [ExitCode; 10] = [
         ExitCode::Complete,
         ExitCode::Failed,
         ExitCode::Usage,
@@ -39,6 +41,7 @@ impl ExitCode {
         ExitCode::LeftOut,
         ExitCode::Peer,
         ExitCode::Differ,
+        ExitCode::Unsaid,
         ExitCode::Interrupted,
     ];
 
@@ -53,8 +56,14 @@ impl ExitCode {
             ExitCode::LeftOut => "done, but something that the output names was left out",
             ExitCode::Peer => "the peer failed or refused",
             ExitCode::Differ => "the two differ",
+            ExitCode::Unsaid => "done and complete, but its result could not be written to standard output",
             ExitCode::Interrupted => "interrupted",
         }
+    }
+
+    /// This code of what was done, or that of how it was told if there is nothing to say of what was done.
+    pub fn or(self, told: ExitCode) -> ExitCode {
+        if self == ExitCode::Complete { told } else { self }
     }
 
     /// The table of all codes, a line each.

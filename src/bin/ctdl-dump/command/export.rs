@@ -67,17 +67,16 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     context.screen.summary(&summary);
     let seconds = begun.elapsed().as_secs_f64();
     context.screen.say(format_args!("archive of {} in {seconds:.1} s", screen::bytes(bytes as f64)));
+    let mut told = ExitCode::Complete;
     if args.json {
         let mut line = json::summary(&summary);
         line["archive_bytes"] = bytes.into();
-        let mut output = context.data()?;
-        output.line(line)?;
-        output.flush()?;
+        told = context.print_result(line);
     }
     match summary::report_left_out(&summary, &context.screen) {
         // Nothing is lost of what is a site's, but somebody may miss it: whoever runs this must look.
         ExitCode::Complete if is_missed(site) => Ok(ExitCode::LeftOut),
-        code => Ok(code),
+        code => Ok(code.or(told)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `import`: an archive becomes a site, all of it or nothing.
 
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -47,12 +46,8 @@ pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let summary = built.put_in_place(context)?;
     notices.iter().for_each(|notice| context.screen.say(notice));
     context.screen.summary(&summary);
-    if args.json {
-        let mut output = context.data()?;
-        output.line(json::summary(&summary))?;
-        output.flush()?;
-    }
-    Ok(summary::report_left_out(&summary, &context.screen))
+    let told = if args.json { context.print_result(json::summary(&summary)) } else { ExitCode::Complete };
+    Ok(summary::report_left_out(&summary, &context.screen).or(told))
 }
 
 /// What tells the archive from any other, also in the eyes of the next run; nothing does for a stream.

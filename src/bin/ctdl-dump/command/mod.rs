@@ -22,7 +22,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::live::{Original, Outcome, Undone};
+use ctdl_dump::monitor::Monitor as _;
 
+use crate::error;
+use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::screen::Screen;
 use crate::stream::Data;
@@ -55,11 +58,22 @@ impl Context {
         Data::stdout(&self.interrupt).context("standard output")
     }
 
-    /// Prints the result of a command, which is text or a line of JSON.
-    pub fn print(&self, result: impl Display) -> Result<()> {
-        let mut output = self.data()?;
-        output.line(result)?;
-        Ok(output.flush()?)
+    /// Prints the result of work that is done, which is text or a line of JSON. That it can't be printed undoes nothing: it is told, and has an exit
+    /// code of its own.
+    pub fn print_result(&self, result: impl Display) -> ExitCode {
+        let print = || -> Result<()> {
+            let mut output = self.data()?;
+            output.line(result)?;
+            Ok(output.flush()?)
+        };
+        match print() {
+            Err(error) if !error::is_reader_gone(&error) => {
+                let error = error::text(&error);
+                self.screen.warning(&format!("all is done, but its result could not be printed: {error}"));
+                ExitCode::Unsaid
+            }
+            _ => ExitCode::Complete,
+        }
     }
 
     /// Ends a command that the user has interrupted.

@@ -1,7 +1,6 @@
 //! `push`: a site or an archive becomes the site of another machine.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,14 +44,13 @@ pub fn run(args: &Push, context: &Context) -> Result<ExitCode> {
         screen::bytes(pushed.wire_bytes as f64),
         begun.elapsed().as_secs_f64()
     ));
+    let mut told = ExitCode::Complete;
     if args.json {
         let mut line = json::summary(&summary);
         line["wire_bytes"] = pushed.wire_bytes.into();
-        let mut output = context.data()?;
-        output.line(line)?;
-        output.flush()?;
+        told = context.print_result(line);
     }
-    Ok(summary::report_left_out(&summary, &context.screen))
+    Ok(summary::report_left_out(&summary, &context.screen).or(told))
 }
 
 /// A snapshot of what is to be pushed.

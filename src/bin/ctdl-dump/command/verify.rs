@@ -15,12 +15,14 @@ pub fn run(args: &Verify, context: &Context) -> Result<ExitCode> {
     let mut reader = place::open_archive(&args.archive, args.threads, context)?;
     let summary = copy(&mut *reader, &mut Discard, &context.screen)?;
     context.screen.clear();
-    if args.json {
-        context.print(json::summary(&summary))?;
-    } else if !context.screen.is_quiet() {
+    let told = if args.json {
+        context.print_result(json::summary(&summary))
+    } else if context.screen.is_quiet() {
+        ExitCode::Complete
+    } else {
         let name =
             if args.archive.as_os_str() == "-" { "the archive".into() } else { args.archive.display().to_string() };
-        context.print(format_args!("{name} is whole\n{}", summary::text(&summary)))?;
-    }
-    Ok(summary::report_left_out(&summary, &context.screen))
+        context.print_result(format_args!("{name} is whole\n{}", summary::text(&summary)))
+    };
+    Ok(summary::report_left_out(&summary, &context.screen).or(told))
 }

@@ -3,7 +3,6 @@
 mod archive;
 mod cutover;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -81,13 +80,12 @@ fn report(pulled: &Pulled, args: &Pull, context: &Context) -> Result<ExitCode> {
     let came = screen::bytes(pulled.wire_bytes as f64);
     let archive = screen::bytes(pulled.archive_bytes as f64);
     context.screen.say(format_args!("{came} came over the wire; archive of {archive} in {seconds:.1} s"));
+    let mut told = ExitCode::Complete;
     if args.json {
         let mut line = json::summary(&pulled.summary);
         line["archive_bytes"] = pulled.archive_bytes.into();
         line["wire_bytes"] = pulled.wire_bytes.into();
-        let mut output = context.data()?;
-        output.line(line)?;
-        output.flush()?;
+        told = context.print_result(line);
     }
-    Ok(summary::report_left_out(&pulled.summary, &context.screen))
+    Ok(summary::report_left_out(&pulled.summary, &context.screen).or(told))
 }

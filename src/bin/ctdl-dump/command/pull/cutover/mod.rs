@@ -21,11 +21,10 @@ mod note;
 mod rounds;
 mod staged;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::transfer::Summary;
@@ -156,12 +155,11 @@ fn moved(
         );
     }
     screen.say(format_args!("{} is not needed any more; it holds every password of the site", kept.display()));
+    let mut told = ExitCode::Complete;
     if args.json {
         let mut line = json::summary(moved);
         line["outage_seconds"] = seconds.into();
-        let mut output = context.data()?;
-        output.line(line)?;
-        output.flush().context("standard output")?;
+        told = context.print_result(line);
     }
-    Ok(summary::report_left_out(moved, screen))
+    Ok(summary::report_left_out(moved, screen).or(told))
 }
