@@ -10,6 +10,7 @@ mod folding;
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::codec::Digest;
 use crate::record::{End, Header, SiteInfo};
@@ -95,6 +96,13 @@ impl Failure {
     pub fn interrupted() -> Self {
         Failure::new(Class::Interrupted, "interrupted")
     }
+}
+
+/// What it means that the system gives no thread, and what to do about it. The work is not tried again, so it is never told as `WouldBlock`.
+pub fn no_thread(error: io::Error) -> io::Error {
+    io::Error::other(format!(
+        "no thread can be started ({error}); raise the limit of processes (ulimit -u, TasksMax= of a systemd unit) or of memory (ulimit -v)"
+    ))
 }
 
 impl fmt::Display for Failure {

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::copy::{Summary, copy};
 use crate::codec::Digest;
-use crate::endpoint::{Class, Failure, Sink, Source};
+use crate::endpoint::{Class, Failure, Sink, Source, no_thread};
 use crate::monitor::Monitor;
 use crate::record::{Body, End, Header, SiteInfo};
 
@@ -32,7 +32,7 @@ pub fn copy_ahead(
         thread::Builder::new()
             .name("source".into())
             .spawn_scoped(scope, move || read(source, &sender, &spare))
-            .map_err(|error| Failure::new(Class::Failed, error))?;
+            .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
         copy(&mut Ahead { site, batches, used, batch: Batch::default() }, sink, monitor)
     })
 }
@@ -76,7 +76,7 @@ impl Ahead {
         thread::Builder::new()
             .name("source".into())
             .spawn(move || read(&mut source, &sender, &spare))
-            .map_err(|error| Failure::new(Class::Failed, error))?;
+            .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
         Ok(Ahead { site, batches, used, batch: Batch::default() })
     }
 

@@ -1,4 +1,4 @@
-//! The commands when something goes wrong on the way: signals, full disks, pipes that nobody reads, files that are in the way.
+//! The commands when something goes wrong on the way: signals, pipes that nobody reads, files that are in the way.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -10,18 +10,18 @@ use tempfile::TempDir;
 
 use crate::support::{self, PROGRAM, isolated, unpack_site};
 
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = support::program();
     command.stdin(Stdio::null());
     command
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The archive of the small site, in a folder with nothing else.
-fn archive() -> (TempDir, std::path::PathBuf) {
+pub fn archive() -> (TempDir, std::path::PathBuf) {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let archive = work.path().join("a.ctz");
     let output = program().arg("export").arg("--site").arg(site.path()).arg("-o").arg(&archive).output().unwrap();
@@ -34,7 +34,7 @@ fn terminate(child: &Child) {
     kill_process(Pid::from_child(child), Signal::TERM).unwrap();
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
@@ -149,87 +149,8 @@ fn a_second_signal_ends_the_program_at_once() {
     assert!(status.signal() == Some(15) || status.code() == Some(130), "{status}");
 }
 
-/// Runs the program with a limit on the size of files, which fails like a full disk, at a place that is the same on every machine.
-fn limited(kibibytes: u32, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    let script = format!("ulimit -f {kibibytes}; exec \"$@\"");
-    let mut command = isolated(Command::new("bash"));
-    command.arg("-c").arg(script).arg("bash").arg(PROGRAM);
-    command.args(arguments.iter().map(AsRef::as_ref));
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-#[test]
-fn an_export_that_finds_no_space_leaves_nothing() {
-    let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
-    let output = limited(500, &[&"export", &"--site", &site.path(), &"-o", &work.path().join("a.ctz")]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("writing the archive failed after"), "{}", said(&output));
-    assert_eq!(names(work.path()), [""; 0]);
-}
-
-#[test]
-fn an_import_that_finds_no_space_leaves_the_target_as_it_was() {
-    let (work, archive) = archive();
-    let output = limited(500, &[&"import", &archive, &"--site", &work.path().join("site")]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("cdb."), "{}", said(&output));
-    assert_eq!(names(work.path()), ["a.ctz"]);
-}
-
-#[test]
-fn a_full_standard_output_is_an_error_and_no_panic() {
-    let (_work, archive) = archive();
-    for arguments in [vec!["info"], vec!["list"], vec!["list", "--json"], vec!["extract"]] {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = program();
-        command.args(&arguments).arg(&archive).stdout(full);
-        if arguments == ["extract"] {
-            command.args(["file", "messages/hello"]);
-        }
-        let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
-        assert!(said(&output).contains("standard output"), "{arguments:?}: {}", said(&output));
-    }
-}
-
-#[test]
-fn work_whose_result_can_not_be_printed_is_done_and_says_so() {
-    let ((work, archive), site) = (archive(), unpack_site("fresh"));
-    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let end = |command: &mut Command| {
-        let output = command.output().unwrap();
-        let told = said(&output);
-        assert_eq!(told.contains("all is done, but its result"), output.status.code() != Some(0), "{told}");
-        output.status.code()
-    };
-    let verify = || {
-        let mut command = program();
-        command.arg("verify").arg(&archive);
-        command
-    };
-    assert_eq!(end(verify().stdout(full())), Some(8));
-    assert_eq!(end(verify().arg("--json").stdout(full())), Some(8));
-    assert_eq!(end(verify().arg("-q").stdout(full())), Some(0));
-    let target = work.path().join("site");
-    let mut import = program();
-    assert_eq!(
-        end(import.arg("import").arg(&archive).arg("--json").arg("--site").arg(&target).stdout(full())),
-        Some(8)
-    );
-    let compared = program().arg("diff").arg(&archive).arg(&target).output().unwrap();
-    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
-    let mut export = program();
-    export.args(["export", "--json", "--force", "--site"]).arg(site.path()).arg("-o").arg(&archive);
-    assert_eq!(end(export.stdout(full())), Some(8));
-    assert_eq!(end(&mut verify()), Some(0));
-    // What was left out matters more, and is not forgotten because nobody reads the result.
-    std::fs::write(site.path().join("huge"), vec![b'x'; 2 << 20]).unwrap();
-    assert_eq!(end(export.stdout(full())), Some(5));
-    assert_eq!(unread(&mut export).status.code(), Some(5));
-}
-
 /// Runs a command whose standard output nobody reads.
-fn unread(command: &mut Command) -> Output {
+pub fn unread(command: &mut Command) -> Output {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     command.stdout(writer).output().unwrap()

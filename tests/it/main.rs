@@ -5,6 +5,7 @@ mod archive;
 mod catalogue;
 mod cli;
 mod cli_cutover;
+mod cli_no_room;
 mod cli_pull;
 mod cli_push;
 mod cli_screen;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::watch::{Ending, Watch};
+use crate::endpoint::no_thread;
 use crate::live::guardian::COMMAND;
 use crate::live::lines::{Input, Lines, wait_for};
 use crate::live::record::{Change, RecordFile};
@@ -88,7 +89,7 @@ impl Guard {
                 _ => Err(error),
             };
         }
-        Watch::start(self, limit).map_err(|error| LiveError::io("start a thread for", &path, error))
+        Watch::start(self, limit).map_err(|error| LiveError::io("start a thread for", &path, no_thread(error)))
     }
 
     /// Says something, if there's room for it: a guardian that doesn't listen must not stop the worker.

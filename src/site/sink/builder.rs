@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use super::WriteSiteError;
 use super::tally::{PairHasher, Tally};
+use crate::endpoint::no_thread;
 use crate::record::ByteOrder;
 use crate::site::btree::{BigValue, DEFAULT_PAGE_SIZE, TableWriter};
 use crate::site::layout::table;
@@ -178,7 +179,7 @@ impl Builder {
                 files.iter().for_each(|file| drop(file.sync_data()));
                 Ok(tallies)
             })
-            .map_err(|source| WriteSiteError::Io { path, source })?;
+            .map_err(|error| WriteSiteError::Io { path, source: no_thread(error) })?;
         self.finishing.push(thread);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use super::WriteSiteError;
 use super::builder::{Batch, Builder, Part, Plan, Tallies, WHOLE_BYTES};
+use crate::endpoint::no_thread;
 use crate::site::layout::Pair;
 
 /// A batch is sent when it has so many bytes, or so many parts.
@@ -60,7 +61,7 @@ impl TableSet {
         let thread = std::thread::Builder::new()
             .name("tables".into())
             .spawn(move || Builder::new(plan).run(&receiver, &sender))
-            .map_err(|source| WriteSiteError::Io { path: data, source })?;
+            .map_err(|error| WriteSiteError::Io { path: data, source: no_thread(error) })?;
         Ok(TableSet { thread: Some(Writing { batches, used, thread }), batch: Batch::default(), only: None })
     }
 

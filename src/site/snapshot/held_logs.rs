@@ -114,12 +114,14 @@ pub(super) fn while_holding<T>(logs: HeldLogs, work: impl FnOnce() -> T) -> (T, 
     let done = std::thread::scope(|scope| {
         let (working, worked) = mpsc::channel::<()>();
         let logs = &logs;
-        scope.spawn(move || {
+        let watch = move || {
             while worked.recv_timeout(WATCH_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
                 // What can't be opened now is told when its turn comes.
                 let _ = logs.lock().unwrap_or_else(PoisonError::into_inner).take_newer();
             }
-        });
+        };
+        // Without a thread logs may vanish unseen, which is told when their turn comes.
+        let _ = std::thread::Builder::new().spawn_scoped(scope, watch);
         let done = work();
         drop(working);
         done

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{ReadOptions, ReadSiteError, Site, WithBodies};
 use crate::codec::{Digest, RecordHasher, ShortRecords};
-use crate::endpoint::{Failure, Source};
+use crate::endpoint::{Failure, Source, no_thread};
 use crate::monitor::Monitor;
 use crate::record::{Body, End, Header, SiteInfo};
 
@@ -209,7 +209,7 @@ impl Ahead {
                 };
                 walk(records, &sender, &spare);
             })
-            .map_err(|source| ReadSiteError::Io { path, source })?;
+            .map_err(|error| ReadSiteError::Io { path, source: no_thread(error) })?;
         Ok(Ahead { thread, stop, batches, used })
     }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::endpoint::{Class, Failure};
+use crate::endpoint::{Class, Failure, no_thread};
 use crate::monitor::Monitor;
 use crate::wire::Pulse;
 
@@ -29,7 +29,9 @@ pub(super) fn with_pulse<T: Send>(
         let (send, receive) = mpsc::channel();
         let watched = &watched;
         // Whoever receives it waits below until it is there.
-        scope.spawn(move || send.send(work(watched)));
+        std::thread::Builder::new()
+            .spawn_scoped(scope, move || send.send(work(watched)))
+            .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
         loop {
             match receive.recv_timeout(every) {
                 Ok(result) => return result,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ctdl_dump::endpoint::no_thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Errand, Peer};
@@ -72,7 +73,10 @@ pub fn start(mut command: Command, name: &'static str, pace: &Arc<Pace>, screen:
     };
     let last = Arc::new(Mutex::new(VecDeque::new()));
     let (shared, screen) = (Arc::clone(&last), screen.clone());
-    let listener = std::thread::Builder::new().name("stderr".into()).spawn(move || listen(errors, &shared, &screen))?;
+    let listener = std::thread::Builder::new()
+        .name("stderr".into())
+        .spawn(move || listen(errors, &shared, &screen))
+        .map_err(no_thread)?;
     let running = Running { child, listener: Some(listener), last, name, status: None };
     let running = Arc::new(Mutex::new(running));
     let said = Said { output: Paced::new(output, pace), running: Arc::clone(&running) };

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::RandomReader;
-use ctdl_dump::endpoint::Failure;
+use ctdl_dump::endpoint::{Failure, no_thread};
 use ctdl_dump::transfer::{ArchiveView, SharedSite};
 
 use self::conversation::{Given, Hall, Visit, talk};
@@ -47,12 +47,13 @@ pub fn run(args: &Serve, context: &Context) -> Result<ExitCode> {
     // A thread of its own, because ending a lease takes a while.
     let (is_over, told) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let look = || {
             let told = told;
             while told.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
                 hall.look_after();
             }
-        });
+        };
+        std::thread::Builder::new().spawn_scoped(scope, look).map_err(no_thread)?;
         let served = match (&args.at.socket, &args.at.listen) {
             (Some(path), _) => socket::serve(path, args.reception.peers, &hall, context),
             (_, Some(address)) => listen::serve(address, &args.reception, &hall, context),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::{Options, Reader};
 use ctdl_dump::codec::Digest;
-use ctdl_dump::endpoint::{Class, Failure, Source};
+use ctdl_dump::endpoint::{Class, Failure, Source, no_thread};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::SiteInfo;
 use ctdl_dump::site::install::{InstallError, Recovered};
@@ -159,7 +159,9 @@ impl<'t> Receiving<'t> {
         std::thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
             // Whoever receives it waits below until it is there.
-            scope.spawn(move || send.send(put_in_place(id, received, target, context)));
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || send.send(put_in_place(id, received, target, context)))
+                .map_err(no_thread)?;
             loop {
                 match receive.recv_timeout(PULSE_EVERY) {
                     Ok(result) => return result,

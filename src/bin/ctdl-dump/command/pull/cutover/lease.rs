@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
-use ctdl_dump::endpoint::Failure;
+use ctdl_dump::endpoint::{Failure, no_thread};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::install::InstallError;
 use ctdl_dump::transfer::Summary;
@@ -107,7 +107,7 @@ impl Lease<'_> {
         *connection = steady.into_client();
         let arrived = arrived?;
         let Some(client) = connection.take() else { return Err(Failure::from(WireError::Closed).into()) };
-        let keeper = Keeper::start(client, self.cutover.expire)?;
+        let keeper = Keeper::start(client, self.cutover.expire).map_err(no_thread)?;
         let ready = (|| {
             if let Some((arrived, records)) = arrived {
                 screen.clear();
