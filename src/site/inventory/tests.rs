@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::*;
-use rustix::fs::{CWD, FileType, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::*;
 
@@ -54,6 +54,24 @@ impl Site {
         let entries = self.take().entries;
         entries.into_iter().find(|entry| entry.path == path.as_bytes()).unwrap().what
     }
+}
+
+#[test]
+fn what_no_path_leads_to_is_named_by_its_directory() {
+    let site = Site::new();
+    create_dir(site.at("files")).unwrap();
+    let mut directory = rustix::fs::open(site.at("files"), OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty()).unwrap();
+    for _ in 0..20 {
+        let name = "d".repeat(250);
+        rustix::fs::mkdirat(&directory, &name, Mode::RWXU).unwrap();
+        directory = rustix::fs::openat(&directory, &name, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty()).unwrap();
+    }
+
+    let found = site.take();
+    let [left] = found.left_out.as_slice() else { panic!("{:?}", found.left_out) };
+    assert_eq!(left.why, Why::TooDeep);
+    assert!(found.entries.iter().any(|entry| entry.path == left.path), "the directory itself is carried");
+    assert!(left.path.len() > 3500, "{}", left.path.len());
 }
 
 #[test]

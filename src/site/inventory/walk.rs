@@ -145,7 +145,14 @@ impl Walk<'_> {
     fn tree(&mut self, directory: Seen, keys: bool) -> Result<(), InventoryError> {
         let mut directories = vec![directory];
         while let Some(directory) = directories.pop() {
-            for seen in list(&directory.at, &directory.path)? {
+            let listed = match list(&directory.at, &directory.path) {
+                Err(InventoryError::Io { source, .. }) if is_too_long(&source) => {
+                    self.leave_out(directory.path, Why::TooDeep);
+                    continue;
+                }
+                listed => listed?,
+            };
+            for seen in listed {
                 let kind = seen.metadata.file_type();
                 if kind.is_dir() {
                     self.keep(&seen, What::Directory);
@@ -245,6 +252,11 @@ pub(super) fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, Inventory
         listed.push(Seen { path, at, metadata });
     }
     Ok(listed)
+}
+
+/// Whether something lies so deep that no path leads there (`PATH_MAX`): a server can't open it either.
+fn is_too_long(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidFilename
 }
 
 pub(super) fn entry(path: Vec<u8>, what: What, metadata: &Metadata) -> Entry {

@@ -14,7 +14,7 @@ use crate::args::{ArrangementOptions, Diff};
 use crate::error::{self, usage};
 use crate::exit_code::ExitCode;
 use crate::watched::Watched;
-use crate::{json, place};
+use crate::{json, place, utc};
 
 /// Compares two places.
 pub fn run(args: &Diff, context: &Context) -> Result<ExitCode> {
@@ -76,12 +76,11 @@ fn as_text(difference: &Difference) -> String {
         Difference::OnlyInFirst { kind, key } => format!("< {kind} {key}"),
         Difference::OnlyInSecond { kind, key } => format!("> {kind} {key}"),
         Difference::Changed { kind, key, fields, body } => {
-            let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
             let mut what: Vec<String> = fields
                 .iter()
                 .map(|FieldDifference { name, first, second }| match is_secret(name) {
                     true => format!("{name} differs"),
-                    false => format!("{name} {} -> {}", shown(first), shown(second)),
+                    false => format!("{name} {} -> {}", shown(name, first), shown(name, second)),
                 })
                 .collect();
             if let Some((first, second)) = body {
@@ -90,6 +89,16 @@ fn as_text(difference: &Difference) -> String {
             }
             format!("! {kind} {key}: {}", what.join(", "))
         }
+    }
+}
+
+/// A field's value as a person reads it.
+fn shown(name: &str, value: &Option<Value>) -> String {
+    match (name, value) {
+        (_, None) => "nothing".to_owned(),
+        ("mode", Some(Value::Int(mode))) => format!("{mode:04o}"),
+        ("mtime", Some(Value::Int(seconds))) => utc::second(*seconds),
+        (_, Some(value)) => value.to_string(),
     }
 }
 
@@ -109,5 +118,18 @@ fn as_json(difference: &Difference) -> Json {
             }
             line
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_and_times_are_shown_as_people_know_them() {
+        assert_eq!(shown("mode", &Some(Value::Int(0o750))), "0750");
+        assert_eq!(shown("mtime", &Some(Value::Int(0))), "1970-01-01 00:00:00 UTC");
+        assert_eq!(shown("mtime", &None), "nothing");
+        assert_eq!(shown("mtime_ns", &Some(Value::Int(750))), "750");
     }
 }
