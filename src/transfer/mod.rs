@@ -21,4 +21,4 @@ pub use discard::Discard;
 pub use push::{Pushed, Told, push};
 pub use receive::Intake;
 pub use serve::{ArchiveView, ServedArchive};
-pub use serve_site::{Moved, ServedSite, SharedSite, SiteToServe};
+pub use serve_site::{Presence, ServedSite, SharedSite, SiteToServe};

@@ -1,11 +1,12 @@
 //! Streams to a peer: waiting ends when nothing moves for too long (`format-spec/wire.md`, section 12), and when a signal comes.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
+use ctdl_dump::transfer::Presence;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::interrupt::Interrupt;
 
@@ -26,6 +27,8 @@ pub struct Pace {
     /// Whether what is said goes out after a signal, too, for a moment.
     has_last_words: bool,
     state: Mutex<State>,
+    /// Where the peer's words come from, if its end can be seen.
+    watched: OnceLock<OwnedFd>,
 }
 
 struct State {
@@ -52,7 +55,14 @@ impl Pace {
     fn with(interrupt: &Arc<Interrupt>, first: Duration, answer: Duration, has_last_words: bool) -> Arc<Self> {
         let state =
             State { deadline: None, last_words: None, has_read: false, has_written: false, moved: Instant::now() };
-        Arc::new(Pace { interrupt: Arc::clone(interrupt), first, answer, has_last_words, state: Mutex::new(state) })
+        Arc::new(Pace {
+            interrupt: Arc::clone(interrupt),
+            first,
+            answer,
+            has_last_words,
+            state: Mutex::new(state),
+            watched: OnceLock::new(),
+        })
     }
 
     /// From now on all must be over at that moment, or nothing is.
@@ -60,9 +70,12 @@ impl Pace {
         self.state().deadline = deadline;
     }
 
-    /// When a byte came or went for the last time.
-    pub fn moved(&self) -> Instant {
-        self.state().moved
+    /// Sees from now on when this stream ends, while nobody reads it.
+    pub fn watch(&self, stream: &impl AsFd) {
+        // Where files have run out, the end is seen when something is read or written.
+        if let Ok(stream) = stream.as_fd().try_clone_to_owned() {
+            let _ = self.watched.set(stream);
+        }
     }
 
     fn wait(&self, file: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
@@ -94,6 +107,20 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Presence for Pace {
+    fn moved(&self) -> Instant {
+        self.state().moved
+    }
+
+    fn has_gone(&self) -> bool {
+        let Some(watched) = self.watched.get() else { return false };
+        let ends = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
+        let mut files = [PollFd::new(watched, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut files, Some(&now)).is_ok() && files[0].revents().intersects(ends)
     }
 }
 

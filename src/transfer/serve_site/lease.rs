@@ -3,22 +3,30 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Moved;
+use super::Presence;
 use super::view::SiteView;
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, LiveError, way_back};
 use crate::monitor::Monitor;
 use crate::site::Arrangement;
-use crate::transfer::snapshot::{SnapshotFailure, wait_until_stopped};
+use crate::transfer::snapshot::{SILENT_AT_MOST, SnapshotFailure, wait_until_stopped};
 use crate::wire::{Code, EndOfLease, Refusal};
 
 /// How long a server may take to stop; a client waits two minutes for an answer.
 const STOPS_WITHIN: Duration = Duration::from_secs(90);
 
+/// How much longer than a peer this process may be silent: whoever looks after leases does so once a second, and may be held up.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// How long this process may be silent under a lease with this `expire` until its guardian gives the server back.
+pub(super) fn silence_under_lease(expire: Duration) -> Duration {
+    expire.saturating_add(MARGIN).min(SILENT_AT_MOST)
+}
+
 /// Where a peer's lease is, if it has one. What is there when this is dropped is given back.
 pub(super) struct LeaseSlot {
     held: Mutex<Option<Held>>,
-    moved: Moved,
+    peer: Arc<dyn Presence>,
     monitor: Arc<dyn Monitor>,
 }
 
@@ -33,8 +41,8 @@ struct Held {
 
 impl LeaseSlot {
     /// No lease yet.
-    pub(super) fn new(moved: Moved, monitor: Arc<dyn Monitor>) -> Self {
-        LeaseSlot { held: Mutex::new(None), moved, monitor }
+    pub(super) fn new(peer: Arc<dyn Presence>, monitor: Arc<dyn Monitor>) -> Self {
+        LeaseSlot { held: Mutex::new(None), peer, monitor }
     }
 
     /// A peer that has a lease gets no second one.
@@ -50,9 +58,13 @@ impl LeaseSlot {
         *self.held() = Some(Held { lease, view, expire, begun: Instant::now() });
     }
 
-    /// Gives the server back if the peer was not heard for so long as it wanted.
-    pub(super) fn expire(&self) {
-        let is_expired = |held: &mut Held| (self.moved)().max(held.begun).elapsed() >= held.expire;
+    /// Gives the server back if the peer has gone, whatever it is being told, or was not heard for so long as it wanted.
+    pub(super) fn look_after(&self) {
+        if self.held().is_some() && self.peer.has_gone() {
+            self.give_back_of_gone();
+            return;
+        }
+        let is_expired = |held: &mut Held| self.peer.moved().max(held.begun).elapsed() >= held.expire;
         let expired = self.held().take_if(is_expired);
         if let Some(held) = expired {
             self.monitor.warning("a peer in single-user mode was silent for too long; the server is given back");
@@ -94,6 +106,14 @@ impl LeaseSlot {
         }
     }
 
+    fn give_back_of_gone(&self) {
+        let held = self.held().take();
+        if let Some(held) = held {
+            self.monitor.warning("a peer has gone without ending single-user mode; the server is given back");
+            self.give_back(held.lease);
+        }
+    }
+
     fn give_back(&self, lease: Option<Lease<'static>>) {
         if let Some(Err(error)) = lease.map(Lease::release) {
             self.monitor.warning(&error.to_string());
@@ -107,11 +127,7 @@ impl LeaseSlot {
 
 impl Drop for LeaseSlot {
     fn drop(&mut self) {
-        let held = self.held().take();
-        if let Some(held) = held {
-            self.monitor.warning("a peer has gone without ending single-user mode; the server is given back");
-            self.give_back(held.lease);
-        }
+        self.give_back_of_gone();
     }
 }
 

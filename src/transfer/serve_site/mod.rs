@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::kept::KeptViews;
-use self::lease::{LeaseSlot, refusal};
+use self::lease::{LeaseSlot, refusal, silence_under_lease};
 use self::view::SiteView;
 pub(super) use self::work::PULSE_EVERY;
 use self::work::{pulse_under_lease, with_pulse};
@@ -49,8 +49,18 @@ pub struct SiteToServe {
     pub own_limit: Option<Original>,
 }
 
-/// When a peer was heard for the last time, or took something.
-pub type Moved = Box<dyn Fn() -> Instant + Send + Sync>;
+/// What can be seen of a peer from outside of the conversation with it. One of this very process is always there.
+pub trait Presence: Send + Sync {
+    /// When it was heard for the last time, or took something.
+    fn moved(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Whether it says nothing any more: the stream from it has ended, whatever came before.
+    fn has_gone(&self) -> bool {
+        false
+    }
+}
 
 /// A site that is served, as all its peers share it.
 pub struct SharedSite {
@@ -69,7 +79,7 @@ impl SharedSite {
         SharedSite { place, monitor, taking, views: Mutex::new(KeptViews::default()), leases }
     }
 
-    /// Gives up snapshots that nobody has asked for lately, and leases that have expired. To be called about once a second.
+    /// Gives up snapshots that nobody has asked for lately, and leases that have expired or whose peer has gone. To be called about once a second.
     pub fn look_after(&self) {
         self.views.lock().unwrap_or_else(PoisonError::into_inner).give_up_old(Instant::now());
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +87,7 @@ impl SharedSite {
         let living: Vec<_> = leases.iter().filter_map(Weak::upgrade).collect();
         // Ending a lease takes a while, and other peers come meanwhile.
         drop(leases);
-        living.iter().for_each(|lease| lease.expire());
+        living.iter().for_each(|lease| lease.look_after());
     }
 
     fn request(&self, way: Way) -> Request<'_> {
@@ -90,6 +100,7 @@ impl SharedSite {
     fn alone<T: Send>(
         &self,
         pulse: Pulse,
+        has_gone: &dyn Fn() -> bool,
         shared: impl Fn() -> Option<T>,
         work: impl FnOnce(&dyn Monitor) -> Result<T, Failure> + Send,
     ) -> Result<T, Failure> {
@@ -101,6 +112,9 @@ impl SharedSite {
                 Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
             }
+            if has_gone() {
+                return Err(work::gone());
+            }
             if told.elapsed() >= PULSE_EVERY {
                 told = Instant::now();
                 pulse("waiting for a snapshot of another peer")?;
@@ -109,7 +123,7 @@ impl SharedSite {
         if let Some(shared) = shared() {
             return Ok(shared);
         }
-        with_pulse(&*self.monitor, PULSE_EVERY, pulse, work)
+        with_pulse(&*self.monitor, PULSE_EVERY, pulse, has_gone, work)
     }
 
     /// Keeps a snapshot for peers that come again.
@@ -130,14 +144,15 @@ impl SharedSite {
 pub struct ServedSite {
     shared: Arc<SharedSite>,
     lease: Arc<LeaseSlot>,
+    peer: Arc<dyn Presence>,
 }
 
 impl ServedSite {
-    /// Serves a site to a peer. A lease of his expires when he has not `moved` for long enough.
-    pub fn new(shared: &Arc<SharedSite>, moved: Moved) -> Self {
-        let lease = Arc::new(LeaseSlot::new(moved, Arc::clone(&shared.monitor)));
+    /// Serves a site to a peer. A lease of his ends when he has gone, or has not moved for long enough.
+    pub fn new(shared: &Arc<SharedSite>, peer: Arc<dyn Presence>) -> Self {
+        let lease = Arc::new(LeaseSlot::new(Arc::clone(&peer), Arc::clone(&shared.monitor)));
         shared.leases.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&lease));
-        ServedSite { shared: Arc::clone(shared), lease }
+        ServedSite { shared: Arc::clone(shared), lease, peer }
     }
 }
 
@@ -154,6 +169,8 @@ impl Served for ServedSite {
         let asked = Instant::now();
         let taken = self.shared.alone(
             pulse,
+            // Whoever only asks may have said all that it wants.
+            &|| false,
             || views().begun_after(asked),
             |monitor| {
                 let begun = (Instant::now(), SystemTime::now());
@@ -167,9 +184,10 @@ impl Served for ServedSite {
     fn single_user(&mut self, wait: u32, expire: u32, pulse: Pulse) -> Result<Arc<dyn View>, Refusal> {
         self.lease.refuse_second()?;
         let expire = Duration::from_secs(u64::from(expire));
-        let way = Way::SingleUser { wait: Duration::from_secs(u64::from(wait)) };
+        let way = Way::SingleUser { wait: Duration::from_secs(u64::from(wait)), expire: silence_under_lease(expire) };
         let held = self.shared.alone(
             pulse,
+            &|| self.peer.has_gone(),
             || None,
             |monitor| {
                 let begun = (Instant::now(), SystemTime::now());

@@ -133,15 +133,14 @@ impl View for SiteView {
                 pulse("waiting until the snapshot was looked through for another peer")?;
             }
         };
-        with_pulse(&*self.monitor, self.pulse_every, pulse, |monitor| self.make(monitor).map(|_| ())).map_err(
-            |failure| {
+        with_pulse(&*self.monitor, self.pulse_every, pulse, &|| false, |monitor| self.make(monitor).map(|_| ()))
+            .map_err(|failure| {
                 match failure.class {
                     // It was started meanwhile: the peer comes again, and gets another snapshot.
                     Class::InUse => failure.into(),
                     _ => refusal(failure),
                 }
-            },
-        )
+            })
     }
 
     fn id(&self) -> SnapshotId {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::endpoint::{Class, Failure, no_thread};
 use crate::monitor::Monitor;
@@ -17,11 +17,20 @@ pub(super) fn pulse_under_lease(expire: Duration) -> Duration {
     (expire / 4).clamp(Duration::from_millis(100), PULSE_EVERY)
 }
 
-/// Works in a thread of its own, while the peer is told `every` now and then what is done. The work is interrupted when the peer has gone.
+/// How often it is looked whether the peer is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What becomes of work whose peer has gone.
+pub(super) fn gone() -> Failure {
+    Failure::new(Class::Failed, "the peer has gone, and the work for it was given up")
+}
+
+/// Works in a thread of its own, while the peer is told `every` now and then what is done. The work is interrupted when the peer `has_gone`, or can't be told any more.
 pub(super) fn with_pulse<T: Send>(
     monitor: &dyn Monitor,
     every: Duration,
     pulse: Pulse,
+    has_gone: &dyn Fn() -> bool,
     work: impl FnOnce(&dyn Monitor) -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
     let watched = Watched { monitor, task: Mutex::new("taking a snapshot".into()), is_over: AtomicBool::new(false) };
@@ -32,14 +41,22 @@ pub(super) fn with_pulse<T: Send>(
         std::thread::Builder::new()
             .spawn_scoped(scope, move || send.send(work(watched)))
             .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
+        let mut told = Instant::now();
         loop {
-            match receive.recv_timeout(every) {
+            match receive.recv_timeout(every.min(LOOK_EVERY)) {
+                Ok(Err(failure)) if failure.class == Class::Interrupted && watched.is_over.load(Ordering::Relaxed) => {
+                    return Err(gone());
+                }
                 Ok(result) => return result,
                 Err(RecvTimeoutError::Timeout) => {
-                    let task = watched.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    if pulse(&task).is_err() {
-                        watched.is_over.store(true, Ordering::Relaxed);
+                    let is_due = told.elapsed() >= every && !watched.is_over.load(Ordering::Relaxed);
+                    let mut is_over = has_gone();
+                    if is_due && !is_over {
+                        told = Instant::now();
+                        let task = watched.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        is_over = pulse(&task).is_err();
                     }
+                    watched.is_over.fetch_or(is_over, Ordering::Relaxed);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Failure::new(Class::Failed, "the work broke off; this is a bug in ctdl-dump"));
@@ -100,6 +117,6 @@ mod tests {
             (0..3).for_each(|_| told.recv().unwrap());
             Ok(())
         };
-        with_pulse(&Silent, Duration::from_millis(1), &mut pulse, work).unwrap();
+        with_pulse(&Silent, Duration::from_millis(1), &mut pulse, &|| false, work).unwrap();
     }
 }

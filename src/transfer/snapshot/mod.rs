@@ -42,8 +42,13 @@ pub enum Way {
     SingleUser {
         /// How long to wait for them.
         wait: Duration,
+        /// How long this process may say nothing until its guardian gives the server back; [`SILENT_AT_MOST`] is enough for whoever works without a rest.
+        expire: Duration,
     },
 }
+
+/// The longest time that the guardian of a single-user server need wait for a sign of life, which comes once a second.
+pub const SILENT_AT_MOST: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 #[derive(Clone, Debug)]

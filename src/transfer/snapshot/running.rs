@@ -21,8 +21,8 @@ const MOST_ROUNDS: u32 = 5;
 const AT_REST: Duration = Duration::from_secs(5);
 /// ... but the indexer of a server that was started lately works once a minute, and is not waited for.
 const LONGEST_UNREST: Duration = Duration::from_secs(30);
-/// The guardian gives the server back if it hears nothing of the copy for so long.
-const EXPIRY: Duration = Duration::from_secs(60);
+/// The longest time for which a server is frozen.
+const FROZEN_AT_MOST: Duration = Duration::from_secs(60);
 /// The setting that keeps others out.
 const MAX_SESSIONS: &str = "c_maxsessions";
 
@@ -72,7 +72,7 @@ fn visit(
     let settled = bench.settle(&mut |into: &Path| match request.way {
         Way::Untouched => visit.hot(into),
         Way::Frozen => visit.frozen(into),
-        Way::SingleUser { wait } => visit.single_user(into, wait),
+        Way::SingleUser { wait, expire } => visit.single_user(into, wait, expire),
     })?;
     let Visit { files, setting, lease, .. } = visit;
     // Each way has copied them, or ended with an error.
@@ -183,7 +183,7 @@ impl Visit<'_> {
         let (data, monitor) = (&self.server.data, self.bench.monitor);
         // Logs are looked through while the server works: a checkpoint that comes meanwhile makes fewer of them needed, and some may be gone.
         let from = super::history(data)?.needed_from();
-        let lease = Lease::freeze(&self.server, EXPIRY, &self.means(), monitor)?;
+        let lease = Lease::freeze(&self.server, FROZEN_AT_MOST, &self.means(), monitor)?;
         let copied = copy_tables(data, into, Source::Still, monitor)
             .and_then(|_| copy_logs(data, into, from, monitor))
             .and_then(|logs| logs.check_end(data));
@@ -192,12 +192,12 @@ impl Visit<'_> {
     }
 
     /// Everything while nobody else is on.
-    fn single_user(&mut self, into: &Path, wait: Duration) -> Result<Copied, Failure> {
+    fn single_user(&mut self, into: &Path, wait: Duration, expire: Duration) -> Result<Copied, Failure> {
         let monitor = self.bench.monitor;
         // An earlier attempt may have it already.
         let mut lease = match self.lease.take() {
             Some(lease) => lease.reporting_to(monitor),
-            None => Lease::single_user(&self.server, wait, EXPIRY, &self.means(), monitor)?,
+            None => Lease::single_user(&self.server, wait, expire, &self.means(), monitor)?,
         };
         self.setting = lease.original().map(own_setting);
         let before = self.wait_for_rest()?;

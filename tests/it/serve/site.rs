@@ -2,88 +2,15 @@
 
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use ctdl_dump::archive::RandomReader;
-use ctdl_dump::wire::{Client, Code, EndOfLease, Receiver, Scope, WireError};
+use ctdl_dump::wire::{Code, EndOfLease, Receiver, Scope};
 use rustix::process::Signal;
-use tempfile::TempDir;
 
-use super::server::{LIMIT, Serving, archive, client, program};
-use crate::live::stand_in::Citadel;
+use super::scene::{Scene, code, serve};
+use super::server::{archive, client, program};
 use crate::snapshot::StandIn;
 use crate::support::unpack_site;
-
-/// A site whose server is a stand-in, and who serves it at a socket.
-struct Scene {
-    serving: Serving,
-    citadel: Citadel,
-    /// Gone when its server has stopped.
-    _holder: Arc<Mutex<Option<StandIn>>>,
-    site: TempDir,
-    socket: std::path::PathBuf,
-    state: std::path::PathBuf,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
-        let holder = StandIn::start(site.path());
-        let admin_socket = site.path().join("citadel-admin.socket");
-        let citadel = Citadel::start(&admin_socket, Some("25"));
-        let holder = Arc::new(Mutex::new(Some(holder)));
-        let held = Arc::clone(&holder);
-        citadel.state().on_down = Some(Box::new(move || {
-            fs::remove_file(admin_socket).unwrap();
-            drop(held.lock().unwrap().take());
-        }));
-        let (socket, state) = (work.path().join("wire.socket"), work.path().join("state"));
-        let serving = serve(work, site.path(), &socket);
-        Scene { serving, citadel, _holder: holder, site, socket, state }
-    }
-
-    fn connect(&self) -> (UnixStream, Client<UnixStream, UnixStream>) {
-        let stream = UnixStream::connect(&self.socket).unwrap();
-        (stream.try_clone().unwrap(), client(stream.try_clone().unwrap(), stream))
-    }
-
-    fn limit(&self) -> String {
-        self.citadel.limit().unwrap()
-    }
-
-    /// Waits until the server has its own limit again.
-    fn wait_until_given_back(&self) {
-        let deadline = Instant::now() + LIMIT;
-        while self.limit() != "25" {
-            assert!(Instant::now() < deadline, "the server is not given back");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// What is written down of the server: to be undone, or that it was left closed.
-    fn records(&self) -> usize {
-        let found = fs::read_dir(&self.state).unwrap().map(|entry| entry.unwrap().path());
-        found.filter(|path| path.extension().is_some_and(|end| end == "undo" || end == "left")).count()
-    }
-}
-
-fn serve(work: TempDir, site: &Path, socket: &Path) -> Serving {
-    let scratch = work.path().to_str().unwrap().to_owned();
-    let arguments = ["--scratch", &scratch, "--socket", socket.to_str().unwrap(), site.to_str().unwrap()];
-    let serving = Serving::start(work, &arguments);
-    serving.logged("listening at unix:");
-    serving
-}
-
-fn code<T>(result: Result<T, WireError>) -> Code {
-    match result {
-        Err(WireError::Refused { code, .. }) => code,
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("it was not refused"),
-    }
-}
 
 #[test]
 fn what_a_site_gives_is_what_its_export_holds() {

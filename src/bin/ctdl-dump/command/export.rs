@@ -12,7 +12,7 @@ use ctdl_dump::endpoint::{Class, Failure, Folding};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::site::inventory::Why;
 use ctdl_dump::site::{Arrangement, ReadOptions, Site};
-use ctdl_dump::transfer::snapshot::Way;
+use ctdl_dump::transfer::snapshot::{SILENT_AT_MOST, Way};
 use ctdl_dump::transfer::{Summary, copy_ahead};
 use rustix::fs::{OFlags, fcntl_getfl, makedev};
 
@@ -35,7 +35,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     check_logs(&args.logs)?;
     let scratch = place::scratch_directory(args.scratch.as_deref(), args.output.as_deref())?;
     let way = match args.single_user {
-        Some(wait) => Way::SingleUser { wait },
+        Some(wait) => Way::SingleUser { wait, expire: SILENT_AT_MOST },
         None if args.freeze => Way::Frozen,
         None => Way::Untouched,
     };

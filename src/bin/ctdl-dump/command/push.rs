@@ -10,7 +10,7 @@ use ctdl_dump::codec::manifest::Count;
 use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::{End, Kind};
-use ctdl_dump::transfer::{ArchiveView, Discard, ServedSite, SharedSite, Summary, copy, push};
+use ctdl_dump::transfer::{ArchiveView, Discard, Presence, ServedSite, SharedSite, Summary, copy, push};
 use ctdl_dump::wire::{Code, Refusal, Scope, Served as _, View, WireError};
 
 use super::Context;
@@ -61,7 +61,7 @@ fn open(args: &Push, context: &Context) -> Result<Arc<dyn View>> {
         let scratch = place::scratch_directory(args.scratch.as_deref(), None)?;
         let site = place::site_to_serve(&args.arrangement.of(Some(path))?, scratch, args.tables.layout, context)?;
         let shared = Arc::new(SharedSite::new(site, Arc::new(context.screen.clone())));
-        let mut served = ServedSite::new(&shared, Box::new(Instant::now));
+        let mut served = ServedSite::new(&shared, Arc::new(Ourselves));
         let taken = served.snapshot(None, &mut |_| context.check_interrupt());
         return taken.map_err(|Refusal { text, .. }| Failure::new(Class::Failed, text)).with_context(what);
     }
@@ -73,6 +73,11 @@ fn open(args: &Push, context: &Context) -> Result<Arc<dyn View>> {
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
     Ok(Arc::new(ArchiveView::new(archive).with_context(what)?))
 }
+
+/// The peer of a site that is read by this very process.
+struct Ourselves;
+
+impl Presence for Ourselves {}
 
 /// Shows what the peer says.
 fn tell(code: Code, text: &str, context: &Context) {

@@ -65,8 +65,8 @@ impl Hall {
         match &self.given {
             Given::Archive(view) => Box::new(ServedArchive::new(Arc::clone(view))),
             Given::Site(site) => {
-                let pace = Arc::clone(pace);
-                Box::new(ServedSite::new(site, Box::new(move || pace.moved())))
+                let peer: Arc<Pace> = Arc::clone(pace);
+                Box::new(ServedSite::new(site, peer))
             }
             Given::Nothing(target) => {
                 let (screen, peer) = (self.context.screen.clone(), peer.to_owned());

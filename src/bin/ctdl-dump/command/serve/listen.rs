@@ -76,6 +76,7 @@ impl Door for Port<'_> {
     fn receive(&self, (stream, from): Self::Peer, mut entry: Entry) {
         let pace = Pace::of_server(&self.context.interrupt, LOGIN_WITHIN, COMMAND_WITHIN);
         pace.set_deadline(Some(Instant::now() + LOGIN_WITHIN));
+        pace.watch(&stream);
         let connection = ServerConnection::new(Arc::clone(&self.config));
         let (Ok(connection), Ok(())) = (connection, stream.set_nodelay(true)) else { return };
         let (input, mut output) = halves(connection, stream, &pace, Ending::Lingers);

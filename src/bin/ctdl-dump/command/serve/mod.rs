@@ -72,6 +72,7 @@ fn serve_one(hall: &Hall, context: &Context) -> Result<()> {
     let pace = Pace::of_server(&context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
     // Without the buffers of the standard library, which would hide from the wait what is there already.
     let input = File::from(std::io::stdin().as_fd().try_clone_to_owned().context("standard input")?);
+    pace.watch(&input);
     let output = File::from(std::io::stdout().as_fd().try_clone_to_owned().context("standard output")?);
     let mut visit = Visit { name: "peer", on_entry: Box::new(|_| ()) };
     let ended = talk(hall, &mut visit, &pace, Paced::new(input, &pace), Paced::new(output, &pace));

@@ -58,6 +58,7 @@ impl Door for Latch<'_> {
             return;
         }
         let pace = Pace::of_server(&self.context.interrupt, COMMAND_WITHIN, COMMAND_WITHIN);
+        pace.watch(&stream);
         let Ok(second) = stream.try_clone() else {
             self.turn_away((stream, name), "there are too many open files; try again later");
             return;

@@ -1,0 +1,89 @@
+//! When a lease ends by itself: one of the processes that have to do with it is killed, or stands still.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ctdl_dump::wire::{Code, EndOfLease};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::scene::{Scene, code};
+use super::server::program;
+use crate::processes::EndedAtLast;
+use crate::support::PROGRAM;
+
+/// Shorter than the ten seconds between two words to a peer that waits, and than the minute for which a guardian waits at most.
+const SOON: Duration = Duration::from_secs(8);
+
+/// A process that moves the site away, at the moment at which its server refuses sessions.
+fn moving(scene: &Scene, peer: &str, times: &[&str]) -> EndedAtLast {
+    let mut pull = program(&scene.state.with_file_name("other"));
+    pull.args(["pull", "--cutover", peer, "--site"]).arg(scene.state.with_file_name("new")).args(times);
+    // What it starts finds out by itself where it is to write down what it does to the server.
+    let pull = pull.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pull = EndedAtLast(pull);
+    scene.wait_for_limit("1");
+    pull
+}
+
+fn send(process: &EndedAtLast, signal: Signal) {
+    kill_process(Pid::from_child(&process.0), signal).unwrap();
+}
+
+/// Waits until the server takes sessions again, which takes no longer than this.
+fn assert_given_back_within(scene: &Scene, limit: Duration) {
+    let begun = Instant::now();
+    scene.wait_until_given_back();
+    assert!(begun.elapsed() < limit, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_client_that_is_killed_while_users_are_waited_for_is_missed_at_once() {
+    for is_child in [false, true] {
+        let scene = Scene::new();
+        scene.citadel.state().users.insert(3, ("alice", true));
+        let site = scene.site.path().display();
+        let child = format!("cmd:CTDL_DUMP_STATE={} {PROGRAM} serve --stdio {site}", scene.state.display());
+        let peer = if is_child { child } else { format!("unix:{}", scene.socket.display()) };
+        let pull = moving(&scene, &peer, &["--wait", "2m", "--expire", "2m"]);
+        send(&pull, Signal::KILL);
+        assert_given_back_within(&scene, SOON);
+        assert!(scene.citadel.is_on(3), "nobody was cut off for a client that has gone");
+        if !is_child {
+            scene.serving.logged("refused: 510 the peer has gone");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_stands_still_in_the_lease_loses_it() {
+    let scene = Scene::new();
+    let pull = moving(&scene, &format!("unix:{}", scene.socket.display()), &["--wait", "0", "--expire", "1s"]);
+    send(&pull, Signal::STOP);
+    scene.serving.logged("a peer in single-user mode was silent for too long");
+    assert_given_back_within(&scene, SOON);
+    send(&pull, Signal::KILL);
+}
+
+#[test]
+fn a_server_that_stands_still_loses_the_lease_when_it_would_have_expired() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 1, &mut |_| ()).unwrap();
+    let serving = Pid::from_child(&scene.serving.child);
+    kill_process(serving, Signal::STOP).unwrap();
+    assert_given_back_within(&scene, SOON);
+    kill_process(serving, Signal::CONT).unwrap();
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+}
+
+#[test]
+fn a_lease_whose_guardian_is_killed_ends() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    kill_process(scene.guardian(), Signal::KILL).unwrap();
+    assert_given_back_within(&scene, SOON);
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+}
