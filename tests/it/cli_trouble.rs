@@ -106,6 +106,31 @@ fn what_a_killed_import_left_is_told_by_those_that_read_and_removed_by_the_next_
 }
 
 #[test]
+fn whoever_reads_a_site_waits_while_an_import_puts_another_in_its_place() {
+    let (work, fresh) = (tempfile::tempdir().unwrap(), unpack_site("fresh"));
+    let (target, workshop) = (work.path().join("site"), work.path().join(".ctdl-dump-site.staging"));
+    // The site is away, and an import is at work that is about to put one there.
+    std::fs::create_dir(&workshop).unwrap();
+    std::fs::write(workshop.join("journal"), "").unwrap();
+    std::fs::write(workshop.join("state"), "ctdl-dump-staging 1\npid 1\n").unwrap();
+    let living = std::fs::File::open(workshop.join("state")).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut export = program();
+    export.args(["export", "--site"]).arg(&target).arg("-o").arg(work.path().join("a.ctz"));
+    let mut child = export.stderr(Stdio::piped()).spawn().unwrap();
+    let mut report = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    report.read_line(&mut line).unwrap();
+    assert!(line.contains("is putting another site into") && line.contains("waiting"), "{line}");
+    assert!(Command::new("cp").arg("-a").arg(fresh.path()).arg(&target).status().unwrap().success());
+    std::fs::remove_dir_all(&workshop).unwrap();
+    drop(living);
+    let mut text = String::new();
+    report.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+}
+
+#[test]
 fn an_interrupted_export_leaves_a_whole_archive_or_nothing() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let archive = work.path().join("a.ctz");

@@ -8,6 +8,7 @@ mod error;
 mod exit_code;
 mod interrupt;
 mod json;
+mod look_round;
 mod mail;
 mod paced;
 mod partial;

@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::Reader;
-use ctdl_dump::endpoint::{Class, Failure, Source};
-use ctdl_dump::monitor::Monitor as _;
+use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::record::Layout;
-use ctdl_dump::site::arrangement::hints;
-use ctdl_dump::site::install::{self, Leftover};
-use ctdl_dump::site::snapshot::remove_leftovers;
 use ctdl_dump::site::{Arrangement, ReadOptions};
 use ctdl_dump::transfer::SiteToServe;
 use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
@@ -19,6 +15,7 @@ use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
 use crate::args::ArrangementOptions;
 use crate::command::Context;
 use crate::error::usage;
+use crate::look_round::{Standing, look_round};
 use crate::state;
 use crate::stream::Stream;
 
@@ -76,7 +73,15 @@ pub fn take_site(
     let own_limit = context.own_limit(site.root());
     let request =
         Request { site, scratch, way, salvage, layout, program, state_directory: &state_directory, own_limit };
-    Ok(snapshot::take(&request, &context.screen)?)
+    let before = Standing::at(site);
+    match snapshot::take(&request, &context.screen) {
+        // An import has put another site there just now, or is about to.
+        Err(_) if Standing::at(site) != before => {
+            look_round(site, scratch, context)?;
+            Ok(snapshot::take(&request, &context.screen)?)
+        }
+        taken => Ok(taken?),
+    }
 }
 
 /// A site that peers take snapshots of.
@@ -97,45 +102,8 @@ pub fn site_to_serve(
     })
 }
 
-/// Looks at what an import may have left at a site, and what snapshots may have left in the scratch directory.
-fn look_round(site: &Arrangement, scratch: &Path, context: &Context) -> Result<()> {
-    // In the middle of an exchange the site itself may be away.
-    if parent_of(site.root()).is_dir() {
-        for leftover in install::leftovers(site).map_err(Failure::from)? {
-            look_at(&leftover, site, context)?;
-        }
-    }
-    refuse_inside(scratch, site, "scratch files")?;
-    hints(site).iter().for_each(|hint| context.screen.warning(hint));
-    for removed in remove_leftovers(scratch).map_err(Failure::from)? {
-        context.screen.say(format_args!("removed {}, which an interrupted ctdl-dump has left", removed.display()));
-    }
-    Ok(())
-}
-
 /// The program that runs now, even if its file was replaced meanwhile.
 const OUR_PROGRAM: &str = "/proc/self/exe";
-
-/// A site is only read, but one in the middle of an exchange is not whole: what a killed import began is finished first.
-fn look_at(leftover: &Leftover, site: &Arrangement, context: &Context) -> Result<()> {
-    if leftover.exchanging && leftover.alive {
-        let busy = format!("{leftover} is putting another site into {}; wait for it to end", site.root().display());
-        return Err(Failure::new(Class::InUse, busy).into());
-    }
-    if leftover.exchanging {
-        for recovered in install::recover(site).map_err(Failure::from)? {
-            context.screen.say(recovered);
-        }
-    } else if leftover.alive {
-        context.screen.say(format_args!("{leftover} is at work; what is read here is the site as it is before that"));
-    } else {
-        context.screen.say(format_args!(
-            "{leftover} was interrupted and has left {}; the next import into this site removes it",
-            leftover.workshop.display()
-        ));
-    }
-    Ok(())
-}
 
 /// Refuses to read an archive from a keyboard.
 pub fn refuse_terminal() -> Result<()> {

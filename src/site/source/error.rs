@@ -33,7 +33,7 @@ pub enum ReadSiteError {
         verdict: Verdict,
     },
     /// The site changed while it was read.
-    #[error("{path} changed while it was read ({what}), so the copy is void; stop the server and start again", path = path.display())]
+    #[error("{path} changed while it was read ({what}), so the copy is void; stop what changes it (a server, an import), and start again", path = path.display())]
     Moved {
         /// The site.
         path: PathBuf,
