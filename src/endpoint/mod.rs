@@ -36,6 +36,12 @@ pub trait Source {
     /// The identity digest of the present record, whose body has been read to its end.
     fn digest(&self) -> Digest;
 
+    /// Takes back a header that `next` gave and nobody needs any more. A source that made it on another thread has its memory freed there: where two
+    /// threads allocate and free for each other, they wait for each other.
+    fn take_back(&mut self, header: Header) {
+        drop(header);
+    }
+
     /// Ends the copy, after `next` gave `None`: looks at the source once more and says how it was found. An error means that what was given can't be trusted.
     fn finish(&mut self) -> Result<End, Failure>;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::{mem, thread};
 
 use super::copy::{Summary, copy};
 use crate::codec::Digest;
@@ -33,7 +33,7 @@ pub fn copy_ahead(
             .name("source".into())
             .spawn_scoped(scope, move || read(source, &sender, &spare))
             .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
-        copy(&mut Ahead { site, batches, used, batch: Batch::default() }, sink, monitor)
+        copy(&mut Ahead::new(site, batches, used), sink, monitor)
     })
 }
 
@@ -59,9 +59,17 @@ struct Batch {
 pub struct Ahead {
     site: SiteInfo,
     batches: Receiver<Batch>,
-    /// Takes segments that were used, for their memory.
-    used: Sender<Vec<u8>>,
     batch: Batch,
+    /// What of the batch nobody needs any more.
+    spent: Vec<Step>,
+    /// Takes what was used, for its memory.
+    used: Sender<Used>,
+}
+
+/// What a batch has left behind: the memory of its list, and what stood in it.
+struct Used {
+    steps: VecDeque<Step>,
+    spent: Vec<Step>,
 }
 
 impl Ahead {
@@ -77,7 +85,11 @@ impl Ahead {
             .name("source".into())
             .spawn(move || read(&mut source, &sender, &spare))
             .map_err(|error| Failure::new(Class::Failed, no_thread(error)))?;
-        Ok(Ahead { site, batches, used, batch: Batch::default() })
+        Ok(Ahead::new(site, batches, used))
+    }
+
+    fn new(site: SiteInfo, batches: Receiver<Batch>, used: Sender<Used>) -> Ahead {
+        Ahead { site, batches, batch: Batch::default(), spent: Vec::new(), used }
     }
 
     /// What comes next, which may not have been read yet; `None` at the end.
@@ -85,7 +97,10 @@ impl Ahead {
         while self.batch.steps.is_empty() && self.batch.end.is_none() {
             // Without a last batch the thread has panicked.
             let lost = || Failure::new(Class::Failed, "the thread that reads has ended; this is a bug in ctdl-dump");
-            self.batch = self.batches.recv().map_err(|_| lost())?;
+            let next = self.batches.recv().map_err(|_| lost())?;
+            let steps = mem::replace(&mut self.batch, next).steps;
+            // A source that is at its end needs no memory.
+            let _ = self.used.send(Used { steps, spent: mem::take(&mut self.spent) });
         }
         if self.batch.steps.is_empty() && matches!(self.batch.end, Some(Err(_))) {
             self.finish()?;
@@ -117,10 +132,13 @@ impl Source for Ahead {
             return Ok(false);
         }
         if let Some(Step::Segment(bytes)) = self.batch.steps.pop_front() {
-            // A source that is at its end needs no memory.
-            let _ = self.used.send(std::mem::replace(segment, bytes));
+            self.spent.push(Step::Segment(mem::replace(segment, bytes)));
         }
         Ok(true)
+    }
+
+    fn take_back(&mut self, header: Header) {
+        self.spent.push(Step::Record(header));
     }
 
     fn digest(&self) -> Digest {
@@ -137,9 +155,9 @@ impl Source for Ahead {
 }
 
 /// The work of the thread: ends when all was given, or nobody takes it any more.
-fn read(source: &mut dyn Source, batches: &SyncSender<Batch>, spare: &Receiver<Vec<u8>>) {
-    let mut filling = Filling { batch: Batch::default(), batches };
-    let end = read_records(source, &mut filling, spare).and_then(|is_wanted| match is_wanted {
+fn read(source: &mut dyn Source, batches: &SyncSender<Batch>, used: &Receiver<Used>) {
+    let mut filling = Filling { batch: Batch::default(), batches, used, segments: Vec::new() };
+    let end = read_records(source, &mut filling).and_then(|is_wanted| match is_wanted {
         true => source.finish().map(Some),
         false => Ok(None),
     });
@@ -152,7 +170,8 @@ fn read(source: &mut dyn Source, batches: &SyncSender<Batch>, spare: &Receiver<V
 }
 
 /// Reads all records; `false` if nobody takes them any more.
-fn read_records(source: &mut dyn Source, filling: &mut Filling, spare: &Receiver<Vec<u8>>) -> Result<bool, Failure> {
+fn read_records(source: &mut dyn Source, filling: &mut Filling) -> Result<bool, Failure> {
+    let mut segment = Vec::new();
     while let Some(header) = source.next()? {
         let inline_bytes = match &header.body {
             Some(Body::Inline(bytes)) => bytes.len(),
@@ -161,10 +180,9 @@ fn read_records(source: &mut dyn Source, filling: &mut Filling, spare: &Receiver
         if !filling.push(Step::Record(header), inline_bytes, source.position()) {
             return Ok(false);
         }
-        let mut segment = spare.try_recv().unwrap_or_default();
         while source.segment(&mut segment)? {
             let bytes = segment.len();
-            let full = std::mem::replace(&mut segment, spare.try_recv().unwrap_or_default());
+            let full = mem::replace(&mut segment, filling.segments.pop().unwrap_or_default());
             if !filling.push(Step::Segment(full), bytes, source.position()) {
                 return Ok(false);
             }
@@ -177,6 +195,9 @@ fn read_records(source: &mut dyn Source, filling: &mut Filling, spare: &Receiver
 struct Filling<'b> {
     batch: Batch,
     batches: &'b SyncSender<Batch>,
+    used: &'b Receiver<Used>,
+    /// Memory for segments.
+    segments: Vec<Vec<u8>>,
 }
 
 impl Filling<'_> {
@@ -184,12 +205,24 @@ impl Filling<'_> {
     fn push(&mut self, step: Step, bytes: usize, position: Option<(u64, u64)>) -> bool {
         if self.batch.bytes >= BATCH_BYTES || self.batch.steps.len() >= BATCH_STEPS {
             self.batch.position = position;
-            if self.batches.send(std::mem::take(&mut self.batch)).is_err() {
+            if self.batches.send(mem::take(&mut self.batch)).is_err() {
                 return false;
             }
+            self.reuse();
         }
         self.batch.bytes += bytes;
         self.batch.steps.push_back(step);
         true
+    }
+
+    /// Frees what batches before have left behind, but for what can be used again.
+    fn reuse(&mut self) {
+        while let Ok(Used { steps, spent }) = self.used.try_recv() {
+            self.batch.steps = steps;
+            self.segments.extend(spent.into_iter().filter_map(|step| match step {
+                Step::Segment(segment) => Some(segment),
+                _ => None,
+            }));
+        }
     }
 }

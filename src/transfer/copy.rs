@@ -88,6 +88,7 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor)
         if !header.kind.is_of_the_site() {
             left_out.push(why_left_out(&header));
         }
+        source.take_back(header);
         monitor.progress(0, 1);
         report_position(source, monitor);
     }

@@ -217,6 +217,10 @@ impl Source for Measured<'_> {
         self.records.digest()
     }
 
+    fn take_back(&mut self, header: Header) {
+        self.records.take_back(header);
+    }
+
     fn finish(&mut self) -> Result<End, Failure> {
         self.records.finish()
     }

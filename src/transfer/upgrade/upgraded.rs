@@ -202,6 +202,10 @@ impl Source for Upgraded<'_> {
         if self.is_changed { self.hasher.digest() } else { self.source.digest() }
     }
 
+    fn take_back(&mut self, header: Header) {
+        self.source.take_back(header);
+    }
+
     fn finish(&mut self) -> Result<End, Failure> {
         self.source.finish()
     }
