@@ -11,7 +11,7 @@ use ctdl_dump::site::{Arrangement, freshness};
 
 use crate::args::ArrangementOptions;
 use crate::command::Context;
-use crate::error::usage;
+use crate::error::{Usage, usage};
 
 /// The place for a site, as it was told.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ impl Destination {
         keeps_release: bool,
     ) -> Result<Destination> {
         let site = options.of(site)?;
+        site.check_writable().map_err(|error| Usage(error.to_string()))?;
         if site.is_spread() && !keeps_release {
             usage!(
                 "a site is written for a server of release 980, which has all in one directory; to spread it over several as releases until {LAST_SPREAD_RELEASE} may have it, say --keep-release"

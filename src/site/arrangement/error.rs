@@ -25,4 +25,17 @@ pub enum ArrangementError {
         /// The root.
         root: PathBuf,
     },
+    /// A site can't be written so.
+    #[error(
+        "--ssldir and --{option} are both {}, and the keys have to have a directory of their own, whose mode and owner are theirs; say --ssldir {}, and move the keys from there when the site is in place",
+        directory.display(), root.join("keys").display()
+    )]
+    KeysShared {
+        /// The option that named it too.
+        option: &'static str,
+        /// The directory.
+        directory: PathBuf,
+        /// The root.
+        root: PathBuf,
+    },
 }

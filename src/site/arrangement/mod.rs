@@ -73,6 +73,8 @@ pub struct Arrangement {
     is_auto_in_data: bool,
     /// Classes that don't lie in the root, and the directories they lie in.
     elsewhere: BTreeMap<Class, PathBuf>,
+    /// Whether there was a switch for [`Class::SysConf`]: without one the server has its aliases with the queues.
+    is_etc_named: bool,
 }
 
 /// A directory beside the root.
@@ -86,7 +88,7 @@ pub(in crate::site) struct Apart {
 impl Arrangement {
     /// A site that has all in one directory.
     pub fn one_root(root: &Path) -> Self {
-        Arrangement { root: root.to_owned(), is_auto_in_data: false, elsewhere: BTreeMap::new() }
+        Arrangement { root: root.to_owned(), is_auto_in_data: false, elsewhere: BTreeMap::new(), is_etc_named: false }
     }
 
     /// A site whose `data/`, `files/`, `bio/`, `images/`, `info/` and `userpics/` are in `root`, and some classes of other files elsewhere. A
@@ -95,9 +97,26 @@ impl Arrangement {
     /// # Errors
     /// When a directory lies where another part of the site is.
     pub fn new(root: &Path, elsewhere: impl IntoIterator<Item = (Class, PathBuf)>) -> Result<Self, ArrangementError> {
+        Self::with_home(root, None, elsewhere)
+    }
+
+    /// The same for a server that was built with a `--with-datadir` outside of its home: what no switch moves elsewhere is in `home`.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub fn with_home(
+        root: &Path,
+        home: Option<&Path>,
+        elsewhere: impl IntoIterator<Item = (Class, PathBuf)>,
+    ) -> Result<Self, ArrangementError> {
+        let elsewhere: Vec<(Class, PathBuf)> = elsewhere.into_iter().collect();
         let mut site = Arrangement::one_root(root);
+        site.is_etc_named = elsewhere.iter().any(|(class, _)| *class == Class::SysConf);
+        let at_home = home.into_iter().flat_map(|home| {
+            Class::ALL.map(|class| (class, if class == Class::Ssl { home.join("keys") } else { home.to_owned() }))
+        });
         let real_root = real(root);
-        for (class, directory) in elsewhere {
+        for (class, directory) in at_home.chain(elsewhere) {
             // What is named later counts.
             site.elsewhere.remove(&class);
             site.is_auto_in_data &= class != Class::AutoSysConf;
@@ -173,7 +192,7 @@ impl Arrangement {
     /// Where what a record of a file names by its key belongs.
     pub fn path_of(&self, record: &[u8]) -> PathBuf {
         let etc = self.elsewhere.get(&Class::SysConf);
-        let is_with_queues = etc.is_none() || etc == self.elsewhere.get(&Class::Spool);
+        let is_with_queues = !self.is_etc_named || etc.is_none() || etc == self.elsewhere.get(&Class::Spool);
         let found = match names::of_record(record) {
             Some((Class::SysConf, _)) if record == names::ALIASES && is_with_queues => {
                 Some((Class::Spool, record.to_vec()))
@@ -203,6 +222,23 @@ impl Arrangement {
             class => Ok((*class, place(directory)?)),
         });
         Ok(Arrangement { elsewhere: elsewhere.collect::<Result<_, E>>()?, root: place(&self.root)?, ..*self })
+    }
+
+    /// Fails for an arrangement in which a site can't be written: the directory of the keys is itself a record with mode, owner and time, so
+    /// others of its files can't lie in it too. Read it can be.
+    ///
+    /// # Errors
+    /// When it is so.
+    pub fn check_writable(&self) -> Result<(), ArrangementError> {
+        let Some(directory) = self.key_directory() else { return Ok(()) };
+        let others = self.elsewhere.iter().filter(|(class, _)| !matches!(class, Class::Ssl | Class::Run));
+        match others.into_iter().find(|(_, other)| *other == directory) {
+            None => Ok(()),
+            Some((class, _)) => {
+                let (directory, root) = (directory.to_owned(), self.root.clone());
+                Err(ArrangementError::KeysShared { option: class.option(), directory, root })
+            }
+        }
     }
 
     /// Whether a record belongs into the directory of keys beside the root, where no server looks for a file of its name.

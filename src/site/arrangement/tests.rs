@@ -92,3 +92,16 @@ fn a_site_that_looks_spread_out_is_said_to_be_and_a_missing_directory_is_named()
     write(root.join("data/citadel.control"), "").unwrap();
     assert!(hints(&Arrangement::from(&root))[0].contains("citadel.control"));
 }
+
+#[test]
+fn aliases_are_with_the_queues_unless_a_directory_for_settings_was_named() {
+    let [tables, home, spool, etc] = ["/tables", "/home", "/spool", "/etc/citadel"].map(Path::new);
+    let place = |named: &[(Class, &Path)]| {
+        let named = named.iter().map(|(class, directory)| (*class, directory.to_path_buf()));
+        Arrangement::with_home(tables, Some(home), named).unwrap().path_of(b"network/mail.aliases")
+    };
+    assert_eq!(place(&[]), home.join("network/mail.aliases"));
+    assert_eq!(place(&[(Class::Spool, spool)]), spool.join("network/mail.aliases"));
+    assert_eq!(place(&[(Class::Spool, spool), (Class::SysConf, etc)]), etc.join("mail.aliases"));
+    assert_eq!(place(&[(Class::Spool, spool), (Class::SysConf, home)]), home.join("mail.aliases"));
+}

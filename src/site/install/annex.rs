@@ -2,8 +2,8 @@
 //!
 //! A rename stays on one file system, so what is to lie in such a directory waits there, in an *annex* of the workshop. The workshop's `bases` names
 //! all of them and is safe on disk before the first is made. A journal is obeyed, and an annex removed, only for those directories that the command line
-//! names as well: nobody can have this program rename things elsewhere by what he writes into a file. With each stands the time of its last change, which
-//! it has again if nothing comes of it all: that of one directory is a part of the site.
+//! names as well: nobody can have this program rename things elsewhere by what he writes into a file. With each stands what it was before, which it is
+//! again if nothing comes of it all: the time of its last change, for that of one directory is a part of the site, or that it was not there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,6 +19,8 @@ use crate::site::Arrangement;
 use crate::site::claim::{escape, unescape};
 
 const FIRST_LINE: &str = "ctdl-dump-bases 1";
+/// Stands beside a directory that was not there.
+const ABSENT: &str = "absent";
 /// Its name in the directory. Not that of a workshop: whoever imports a site into this very directory must leave it alone.
 const NAME: &str = ".ctdl-dump-annex";
 
@@ -96,47 +98,69 @@ impl Annex {
     }
 }
 
-/// Writes down where annexes will be, and makes them.
+/// Writes down where annexes will be, and makes them, and the directories that are not there.
 pub(super) fn make_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
-    let time = |Annex { directory }: &Annex| {
-        let found = fs::metadata(directory).map_err(|error| InstallError::io("look at", directory, error))?;
-        Ok(Some((found.mtime(), found.mtime_nsec())))
-    };
-    write(fs, place, time)?;
-    place.annexes().iter().try_for_each(|annex| annex.make(fs, place.target()))
+    let before = place.annexes().iter().map(|Annex { directory }| match fs::metadata(directory) {
+        Ok(found) => Ok(Before::Changed(found.mtime(), found.mtime_nsec())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Before::Absent),
+        Err(error) => Err(InstallError::io("look at", directory, error)),
+    });
+    let before: Vec<Before> = before.collect::<Result<_, _>>()?;
+    write(fs, place, &before)?;
+    for (annex, before) in place.annexes().iter().zip(before) {
+        if before == Before::Absent {
+            fs.make_dir_like(&annex.directory, place.target())?;
+            annex.directory.parent().map_or(Ok(()), |around| fs.sync_dir(around))?;
+        }
+        annex.make(fs, place.target())?;
+    }
+    Ok(())
 }
 
-/// Removes all annexes of a workshop, and then what was written of them. Where nothing has come of them, their directories have the times that they had.
+/// Removes all annexes of a workshop, and then what was written of them. Where nothing has come of them, their directories are as they were.
 pub(super) fn remove_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
     if let Some(written) = written(place)? {
         place.annexes().iter().try_for_each(|annex| annex.remove(fs, place.target()))?;
-        for (annex, time) in written.iter().filter(|(annex, _)| place.annexes().contains(annex)) {
-            time.map_or(Ok(()), |time| fs.set_time(&annex.directory, time))?;
+        let ours = || written.iter().filter(|(annex, _)| place.annexes().contains(annex));
+        // One may lie in another, whose time this changes.
+        for (Annex { directory }, _) in ours().filter(|(_, before)| *before == Before::Absent) {
+            remove_made(fs, directory)?;
+        }
+        for (annex, before) in ours() {
+            if let Before::Changed(seconds, nanoseconds) = *before {
+                fs.set_time(&annex.directory, (seconds, nanoseconds))?;
+            }
         }
         fs.unlink(&place.bases())?;
     }
     fs.unlink(&place.workshop().join("bases.new"))
 }
 
-/// Forgets the times of before: the exchange is over. In the journal's time, for without one all that is left is undone.
-pub(super) fn forget_times(fs: &Fs, place: &Place) -> Result<(), InstallError> {
-    write(fs, place, |_| Ok(None))
+/// Removes a directory that was made for an annex, unless somebody has put something into it meanwhile.
+fn remove_made(fs: &Fs, directory: &Path) -> Result<(), InstallError> {
+    match fs.remove_dir(directory) {
+        Err(InstallError::Io { source, .. }) if source.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(()),
+        removed => removed?,
+    }
+    directory.parent().map_or(Ok(()), |around| fs.sync_dir(around))
 }
 
-fn write(
-    fs: &Fs,
-    place: &Place,
-    time: impl Fn(&Annex) -> Result<Option<Time>, InstallError>,
-) -> Result<(), InstallError> {
+/// Forgets what was before: the exchange is over. In the journal's time, for without one all that is left is undone.
+pub(super) fn forget_before(fs: &Fs, place: &Place) -> Result<(), InstallError> {
+    write(fs, place, &vec![Before::Over; place.annexes().len()])
+}
+
+fn write(fs: &Fs, place: &Place, before: &[Before]) -> Result<(), InstallError> {
     if place.annexes().is_empty() {
         return Ok(());
     }
     let mut text = format!("{FIRST_LINE}\n");
-    for annex in place.annexes() {
+    for (annex, before) in place.annexes().iter().zip(before) {
         let path = escape(annex.directory.as_os_str().as_bytes());
-        text.push_str(&match time(annex)? {
-            Some((seconds, nanoseconds)) => format!("directory {path} {seconds} {nanoseconds}\n"),
-            None => format!("directory {path}\n"),
+        text.push_str(&match before {
+            Before::Changed(seconds, nanoseconds) => format!("directory {path} {seconds} {nanoseconds}\n"),
+            Before::Absent => format!("directory {path} {ABSENT}\n"),
+            Before::Over => format!("directory {path}\n"),
         });
     }
     text.push_str("end\n");
@@ -159,11 +183,19 @@ pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, I
     }
 }
 
-/// When a directory was changed last: seconds and nanoseconds.
-type Time = (i64, i64);
+/// What a directory was before an annex came into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// It was there, and was last changed at this time: seconds and nanoseconds.
+    Changed(i64, i64),
+    /// It was not there.
+    Absent,
+    /// That does not matter any more.
+    Over,
+}
 
-/// What is written of annexes: each with the time that its directory had, unless that is over.
-type Written = Vec<(Annex, Option<Time>)>;
+/// What is written of annexes.
+type Written = Vec<(Annex, Before)>;
 
 /// What is written of annexes; `None` if nothing is.
 fn written(place: &Place) -> Result<Option<Written>, InstallError> {
@@ -191,12 +223,13 @@ fn parse(text: &[u8], path: &Path) -> Result<Written, InstallError> {
     Err(bad(0, "it ends too early"))
 }
 
-fn directory(words: &str) -> Option<(Annex, Option<Time>)> {
+fn directory(words: &str) -> Option<(Annex, Before)> {
     let mut words = words.split(' ');
     let directory = PathBuf::from(std::ffi::OsString::from_vec(unescape(words.next()?)?));
-    let time = match words.next() {
-        Some(seconds) => Some((seconds.parse().ok()?, words.next()?.parse().ok()?)),
-        None => None,
+    let before = match words.next() {
+        Some(ABSENT) => Before::Absent,
+        Some(seconds) => Before::Changed(seconds.parse().ok()?, words.next()?.parse().ok()?),
+        None => Before::Over,
     };
-    words.next().is_none().then_some((Annex { directory }, time))
+    words.next().is_none().then_some((Annex { directory }, before))
 }

@@ -77,14 +77,17 @@ pub enum InstallError {
         /// What it imports, in the words it gave.
         source_name: Option<String>,
     },
-    /// Directories of a site that is spread over several are not there.
+    /// The site can't be arranged so.
+    #[error(transparent)]
+    Arrangement(#[from] crate::site::arrangement::ArrangementError),
+    /// The root of a site that is spread over several directories is not there.
     #[error(
-        "the site is to lie in several directories, and {} not there: make what is missing (mkdir, chown to the server's user) and run this again, or name the directories that the server was built with",
-        absent(paths)
+        "the site is to lie in several directories, and {}, the one of its tables, is not there: make it (mkdir, chown to the server's user) and run this again, or name the directory that the server was built with",
+        path.display()
     )]
-    DirectoriesMissing {
-        /// All that are missing.
-        paths: Vec<PathBuf>,
+    RootMissing {
+        /// The root.
+        path: PathBuf,
     },
     /// An import into another site works in a directory that both have.
     #[error(
@@ -185,11 +188,6 @@ pub enum InstallError {
         /// The refusal.
         source: io::Error,
     },
-}
-
-fn absent(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    format!("{} {}", names.join(", "), if paths.len() == 1 { "is" } else { "are" })
 }
 
 impl InstallError {

@@ -60,7 +60,7 @@ pub(super) fn settle(workshop: &Workshop, journal: &Journal, lock_held: bool) ->
         fs.set_attributes(&base.directory, mode, owner, mtime)?;
         fs.sync_dir(&base.directory)?;
     }
-    annex::forget_times(fs, place)?;
+    annex::forget_before(fs, place)?;
     remove_journal(workshop)?;
     workshop.remove()
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,6 +64,18 @@ impl Fs {
     /// Makes a directory of mode 0700.
     pub(super) fn make_dir(&self, path: &Path) -> Result<(), InstallError> {
         self.step("make directory", path, || rustix::fs::mkdir(path, Mode::RWXU))
+    }
+
+    /// Makes a directory with the permissions of another one, and, if this process may give it away, its owner and group.
+    pub(super) fn make_dir_like(&self, path: &Path, other: &Path) -> Result<(), InstallError> {
+        self.step("make directory", path, || {
+            let like = fs::metadata(other)?;
+            rustix::fs::mkdir(path, Mode::RWXU)?;
+            if rustix::process::geteuid().is_root() {
+                std::os::unix::fs::chown(path, Some(like.uid()), Some(like.gid()))?;
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(like.mode() & 0o777))
+        })
     }
 
     /// Makes a new file of mode 0600 with these bytes, and syncs it.

@@ -86,8 +86,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// Looks at a directory, which need not exist; the one around it must. The directories of a site that is spread over several must all be there. Leftovers of
-    /// killed runs are finished or removed first, as by [`recover`](super::recover()). Nothing else is changed.
+    /// Looks at a directory, which need not exist; the one around it must. Of a site that is spread over several directories the root must be
+    /// there; the others are made with the staging. Leftovers of killed runs are finished or removed first, as by [`recover`](super::recover()).
+    /// Nothing else is changed.
     ///
     /// # Errors
     /// When a server or another import is at work there, when it is neither empty nor fresh and is not to be replaced, when what is there is no
@@ -102,6 +103,7 @@ impl Target {
         fs: &Fs,
     ) -> Result<Self, InstallError> {
         let told = site.into();
+        told.check_writable()?;
         let dir = told.root();
         let site = real_paths(&told)?;
         let path = site.root().to_owned();
@@ -179,11 +181,8 @@ impl Target {
     /// Fills in all that can be known by looking.
     fn examine(&mut self, options: &TargetOptions<'_>) -> Result<(), InstallError> {
         let places = self.site.places();
-        if let [_, _, ..] = places.as_slice() {
-            let paths: Vec<PathBuf> = places.iter().filter(|place| !place.is_dir()).cloned().collect();
-            if !paths.is_empty() {
-                return Err(InstallError::DirectoriesMissing { paths });
-            }
+        if places.len() > 1 && !self.path.exists() {
+            return Err(InstallError::RootMissing { path: self.path.clone() });
         }
         let root = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return way::check_absent(&self.path),
@@ -198,7 +197,17 @@ impl Target {
         let mut links = Vec::new();
         let mut directories = Vec::new();
         for place in &places {
-            directories.push(fs::metadata(place).map_err(|error| InstallError::io("look at", place, error))?);
+            directories.push(match fs::metadata(place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.notes.push(format!(
+                        "{} is not there; it is made, with the owner and the mode of {}",
+                        place.display(),
+                        self.path.display()
+                    ));
+                    root.clone()
+                }
+                found => found.map_err(|error| InstallError::io("look at", place, error))?,
+            });
         }
         for Entry { base, name, .. } in self.of(Belongs::State) {
             let part = places.get(*base).unwrap_or(&self.path).join(name);

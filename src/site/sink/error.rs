@@ -30,8 +30,8 @@ pub enum WriteSiteError {
     },
     /// A record names a file in the directory of the keys, where a server that has it beside its root looks for three names alone.
     #[error(
-        "file record {key}: others may have files in {} (ssldir), and a server looks there for citadel.key, citadel.csr and citadel.cer alone; take it out of the site's keys/ before it is exported, or name keys/ in the site itself with --ssldir and build the server so",
-        directory.display()
+        "file record {key}: others may have files in {} (ssldir), and a server looks there for citadel.key, citadel.csr and citadel.cer alone; to take all along, say --ssldir DIR/keys, where DIR is the directory of the new site's tables, and copy from there to {} what its server needs",
+        directory.display(), directory.display()
     )]
     StrangeKey {
         /// The path as the record has it.

@@ -128,7 +128,6 @@ fn a_place_that_cant_take_a_spread_site_is_refused_before_anything_is_written() 
     let work = tempfile::tempdir().unwrap();
     let (old, new) = (exported("small-2016", work.path()), exported("small", work.path()));
     let (machine, empty) = (Machine::installed(), Machine::empty());
-    create_dir_all(empty.site()).unwrap();
     let (site, archive) = (machine.site(), machine.at("a.ctz"));
     let before = listing(machine.0.path());
     for (arguments, code, advice) in [
@@ -137,7 +136,7 @@ fn a_place_that_cant_take_a_spread_site_is_refused_before_anything_is_written() 
         (
             [&["import", text(&old), "--site", text(&empty.site())], &DEBIAN[..]].concat(),
             1,
-            "etc/ssl/citadel are not there",
+            "var/lib/citadel, the one of its tables, is not there",
         ),
         (vec!["pull", "cmd:false", "-o", text(&archive), "--arrangement", "debian"], 2, "name --site"),
     ] {
@@ -153,6 +152,53 @@ fn a_place_that_cant_take_a_spread_site_is_refused_before_anything_is_written() 
     assert!(said(&refused).contains("--arrangement root"), "{}", said(&refused));
     done(&[&one[..], &["--arrangement", "root"]].concat());
     assert!(site.join("messages").is_dir());
+}
+
+#[test]
+fn directories_beside_the_tables_are_made_where_they_are_missing_and_go_again_when_nothing_comes_of_it() {
+    let work = tempfile::tempdir().unwrap();
+    let archive = exported("small-7xx", work.path());
+    let machine = Machine::empty();
+    create_dir_all(machine.site()).unwrap();
+    let before = listing(machine.0.path());
+    let cut = work.path().join("cut.ctz");
+    let whole = std::fs::read(&archive).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let import =
+        |archive: &Path| run(&[&["import", text(archive), "--site", text(&machine.site())], &DEBIAN[..]].concat());
+    let refused = import(&cut);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    let names = |listing: &[String]| -> Vec<String> {
+        listing.iter().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(names(&listing(machine.0.path())), names(&before));
+    let output = import(&archive);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("etc/ssl/citadel is not there; it is made"), "{}", said(&output));
+    assert_eq!(digest(&["--arrangement", "debian", text(&machine.site())]), digest(&[text(&archive)]));
+}
+
+#[test]
+fn keys_that_have_no_directory_of_their_own_are_read_but_not_written() {
+    let work = tempfile::tempdir().unwrap();
+    let archive = exported("small-2016", work.path());
+    let [site, etc] = ["site", "etc"].map(|name| work.path().join(name));
+    create_dir_all(&etc).unwrap();
+    let both = ["--site", text(&site), "--sysconfdir", text(&etc), "--ssldir", text(&etc)];
+    let refused = run(&[&["import", text(&archive), "--keep-release"], &both[..]].concat());
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("site/keys, and move the keys from there"), "{}", said(&refused));
+    assert!(!site.exists());
+    // As it says.
+    create_dir_all(&site).unwrap();
+    let keys = site.join("keys");
+    let advised = [&both[..5], &[text(&keys)]].concat();
+    done(&[&["import", text(&archive), "--keep-release"], &advised[..]].concat());
+    for name in ["citadel.key", "citadel.cer"] {
+        std::fs::rename(keys.join(name), etc.join(name)).unwrap();
+    }
+    let read = done(&[&["list", "--json", both[1], "file"], &both[2..]].concat());
+    assert!(String::from_utf8_lossy(&read.stdout).contains("keys/citadel.key"));
 }
 
 #[test]

@@ -60,16 +60,14 @@ impl ArrangementOptions {
     /// The site that is meant, where `site` is the directory that was named.
     pub fn of(&self, site: Option<&Path>) -> Result<Arrangement> {
         let usual = || site.unwrap_or(Path::new(USUAL_SITE)).to_owned();
-        let (root, mut classes) = match self.arrangement {
-            Some(Preset::Debian) => Arrangement::debian(&self.machine(site)?, self.datadir.as_deref()),
-            _ => match &self.datadir {
-                None => (usual(), Vec::new()),
-                // What isn't named elsewhere is where it would be without --datadir.
-                Some(datadir) => (datadir.clone(), beside(&usual())),
-            },
+        let site = match (self.arrangement, &self.datadir) {
+            (Some(Preset::Debian), datadir) => {
+                let (root, classes) = Arrangement::debian(&self.machine(site)?, datadir.as_deref());
+                Arrangement::new(&root, classes.into_iter().chain(self.named()))
+            }
+            (_, None) => Arrangement::new(&usual(), self.named()),
+            (_, Some(datadir)) => Arrangement::with_home(datadir, Some(&usual()), self.named()),
         };
-        classes.extend(self.named());
-        let site = Arrangement::new(&root, classes);
         Ok(site.map_err(|error: ArrangementError| Usage(error.to_string()))?)
     }
 
@@ -97,13 +95,4 @@ impl ArrangementOptions {
         ];
         named.into_iter().filter_map(|(class, directory)| Some((class, directory.clone()?)))
     }
-}
-
-/// All classes in one directory beside that of the tables.
-fn beside(home: &Path) -> Vec<(Class, PathBuf)> {
-    let place = |class| match class {
-        Class::Ssl => home.join("keys"),
-        _ => home.to_owned(),
-    };
-    Class::ALL.into_iter().map(|class| (class, place(class))).collect()
 }

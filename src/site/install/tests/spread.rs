@@ -9,20 +9,25 @@ use crate::site::arrangement::Class;
 struct Spread {
     dir: tempfile::TempDir,
     before: Tree,
-    times: Vec<(i64, i64)>,
+    times: Vec<Option<(i64, i64)>>,
 }
 
 const BESIDE: [&str; 3] = ["etc", "ssl", "spool"];
 
-/// When the directories beside the root were changed last. That of `ssl` is a part of the site.
-fn times(dir: &Path) -> Vec<(i64, i64)> {
-    let found = BESIDE.map(|directory| dir.join(directory).metadata().expect("there"));
-    found.iter().map(|found| (found.mtime(), found.mtime_nsec())).collect()
+/// When the directories beside the root that are there were changed last. That of `ssl` is a part of the site.
+fn times(dir: &Path) -> Vec<Option<(i64, i64)>> {
+    let found = BESIDE.map(|directory| dir.join(directory).metadata().ok());
+    found.iter().map(|found| found.as_ref().map(|found| (found.mtime(), found.mtime_nsec()))).collect()
 }
 
 impl Spread {
     /// With an old site in it, and files of others in `etc`; with `is_shared` also in `ssl`.
     fn new(is_shared: bool) -> Spread {
+        Self::without(&[], is_shared)
+    }
+
+    /// The same, where these directories are not there.
+    fn without(missing: &[&str], is_shared: bool) -> Spread {
         let memory = Path::new("/dev/shm");
         let dir =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a directory");
@@ -42,9 +47,10 @@ impl Spread {
         }
         fs::create_dir(dir.path().join("spool")).expect("made");
         fs::set_permissions(dir.path().join("ssl"), fs::Permissions::from_mode(0o711)).expect("set");
+        missing.iter().for_each(|directory| fs::remove_dir_all(dir.path().join(directory)).expect("removed"));
         // Longer ago than a clock can hide.
         let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::new(1_300_000_000, 7);
-        for directory in BESIDE {
+        for directory in BESIDE.iter().filter(|directory| !missing.contains(directory)) {
             fs::File::open(dir.path().join(directory)).and_then(|file| file.set_modified(long_ago)).expect("set");
         }
         let before = tree(dir.path()).expect("there");
@@ -121,8 +127,8 @@ fn fill_spread(site: &Arrangement) {
     fs::set_permissions(site.path_of(b"keys"), fs::Permissions::from_mode(0o750)).expect("set");
 }
 
-fn after(is_shared: bool) -> Tree {
-    let spread = Spread::new(is_shared);
+fn after(missing: &[&str]) -> Tree {
+    let spread = Spread::without(missing, false);
     spread.install(&Fs::default()).expect("in place");
     spread.now()
 }
@@ -172,10 +178,17 @@ fn every_part_goes_into_its_directory_and_what_was_there_is_kept_beside_it() {
 
 #[test]
 fn after_a_kill_at_any_step_recovery_leaves_the_old_site_or_the_new_one_in_all_directories() {
-    let new = after(false);
+    // Those that are not there are made, and go again with whatever else was begun.
+    for missing in [&[][..], &["spool", "ssl"]] {
+        after_a_kill_at_any_step(missing);
+    }
+}
+
+fn after_a_kill_at_any_step(missing: &[&str]) {
+    let new = after(missing);
     let (mut before, mut behind) = (0, 0);
     for last in 0.. {
-        let spread = Spread::new(false);
+        let spread = Spread::without(missing, false);
         let done = spread.install(&dies_at(last, false)).is_ok();
         spread.recover();
         let is_new = spread.now() != spread.before;
@@ -196,11 +209,12 @@ fn after_a_kill_at_any_step_recovery_leaves_the_old_site_or_the_new_one_in_all_d
 
 #[test]
 fn a_kill_during_the_recovery_of_several_directories_is_recovered_as_well() {
-    let new = after(false);
+    let missing = ["spool"];
+    let new = after(&missing);
     for last in (0..).step_by(3) {
         let mut again = 0;
         loop {
-            let spread = Spread::new(false);
+            let spread = Spread::without(&missing, false);
             if spread.install(&dies_at(last, false)).is_ok() {
                 return;
             }
@@ -223,9 +237,10 @@ fn a_kill_during_the_recovery_of_several_directories_is_recovered_as_well() {
 
 #[test]
 fn an_error_at_any_step_is_undone_in_all_directories_or_named() {
-    let new = after(false);
+    let missing = ["ssl"];
+    let new = after(&missing);
     for only in 0.. {
-        let spread = Spread::new(false);
+        let spread = Spread::without(&missing, false);
         match spread.install(&fails_at(only, false)) {
             Ok(_) => {
                 assert_eq!(spread.now(), new);
@@ -246,7 +261,7 @@ fn an_error_at_any_step_is_undone_in_all_directories_or_named() {
 
 #[test]
 fn a_recovery_obeys_only_the_directories_that_it_was_told() {
-    let new = after(false);
+    let new = after(&[]);
     let spread = Spread::new(false);
     let steps = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = steps.clone();
@@ -295,11 +310,43 @@ fn a_directory_in_which_another_import_works_is_left_alone() {
 }
 
 #[test]
-fn directories_that_are_missing_and_names_that_are_others_are_told() {
+fn directories_that_are_missing_are_made_as_the_root_is() {
+    let spread = Spread::without(&["spool", "ssl", "etc"], false);
+    fs::set_permissions(spread.arrangement().root(), fs::Permissions::from_mode(0o750)).expect("set");
+    let before = spread.now();
+    let target = Target::open(spread.arrangement(), &replacing()).expect("possible");
+    assert!(target.notes().iter().any(|note| note.contains("spool is not there; it is made")), "{:?}", target.notes());
+    assert_eq!(spread.now(), before, "looking makes nothing");
+    spread.install(&Fs::default()).expect("in place");
+    assert_eq!(spread.text("spool/network/spoolin/1"), "new mail");
+    let mode = |directory| spread.dir.path().join(directory).metadata().expect("there").mode() & 0o7777;
+    assert_eq!(["spool", "etc", "ssl"].map(mode), [0o750; 3]);
+}
+
+#[test]
+fn what_somebody_has_put_into_a_directory_that_was_made_stays() {
+    let spread = Spread::without(&["spool"], false);
+    let staging = spread.stage(&Fs::default()).expect("staged");
+    write(&spread.dir.path().join("spool/notes"), "somebody else's");
+    staging.abandon().expect("removed");
+    assert_eq!(spread.text("spool/notes"), "somebody else's");
+}
+
+#[test]
+fn a_missing_root_and_names_that_are_others_are_told() {
+    let spread = Spread::new(false);
+    fs::remove_dir_all(spread.arrangement().root()).expect("removed");
+    let error = Target::open(spread.arrangement(), &replacing()).expect_err("missing");
+    assert!(error.to_string().contains("root, the one of its tables, is not there"), "{error}");
     let spread = Spread::new(false);
     fs::remove_dir(spread.dir.path().join("spool")).expect("removed");
-    let error = Target::open(spread.arrangement(), &replacing()).expect_err("missing");
-    assert!(error.to_string().contains("spool is not there"), "{error}");
+    let root = spread.arrangement().root().to_owned();
+    let deep = Arrangement::new(&root, [(Class::Spool, spread.dir.path().join("spool/deep"))]).expect("possible");
+    let error = Target::open(deep, &replacing()).expect_err("no place for it");
+    assert!(error.to_string().contains("spool does not exist"), "{error}");
+    let both = [Class::Ssl, Class::SysConf].map(|class| (class, spread.dir.path().join("etc")));
+    let error = Target::open(Arrangement::new(&root, both).expect("readable"), &replacing()).expect_err("shared");
+    assert!(error.to_string().contains("--ssldir and --sysconfdir are both"), "{error}");
     let spread = Spread::new(false);
     write(&spread.dir.path().join("etc/mail.aliases/x"), "a directory of somebody else's");
     let before = spread.now();
