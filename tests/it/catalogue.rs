@@ -36,7 +36,7 @@ impl Scene {
     }
 
     fn read_options(&self) -> ReadOptions {
-        ReadOptions { scratch: self.work.path().to_owned(), logs: Vec::new(), without_fulltext: false }
+        ReadOptions { scratch: self.work.path().to_owned(), logs: Vec::new(), without_fulltext: false, salvages: false }
     }
 
     fn make_at(&self, begun: SystemTime) -> (Site, Catalogue) {

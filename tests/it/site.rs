@@ -12,7 +12,7 @@ use ctdl_dump::transfer::{Comparison, copy};
 use crate::support::{listing, unpack_site};
 
 fn options(scratch: &Path) -> ReadOptions {
-    ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false }
+    ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false, salvages: false }
 }
 
 /// The pairs of a table as libdb's own tool shows them.

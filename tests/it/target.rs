@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{pairs, unpack_site};
 
 fn options() -> ReadOptions {
-    ReadOptions { scratch: std::env::temp_dir(), logs: Vec::new(), without_fulltext: false }
+    ReadOptions { scratch: std::env::temp_dir(), logs: Vec::new(), without_fulltext: false, salvages: false }
 }
 
 /// A new site of all records of one, for a server of that layout; read back.

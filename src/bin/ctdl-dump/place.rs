@@ -178,7 +178,7 @@ impl Source for ByReference<'_> {
 
 /// The usual way to read a site.
 pub fn read_options(scratch: PathBuf) -> ReadOptions {
-    ReadOptions { scratch, logs: Vec::new(), without_fulltext: false }
+    ReadOptions { scratch, logs: Vec::new(), without_fulltext: false, salvages: false }
 }
 
 /// Where scratch files go: where the user said, else beside the output, else `$TMPDIR` or `/var/tmp`.

@@ -83,7 +83,7 @@ fn word(number: i64, layout: Layout, kind: Kind) -> Result<Vec<u8>, LayoutError>
 }
 
 /// The longest key of a table that a record can have: the number that precedes it in the key of a `table` record takes 8 bytes.
-const MAX_TABLE_KEY_BYTES: usize = MAX_KEY_BYTES - 8;
+pub const MAX_TABLE_KEY_BYTES: usize = MAX_KEY_BYTES - 8;
 
 /// The record's key; `None` if the bytes don't have the form that keys of the kind have.
 pub(super) fn decode(kind: Kind, layout: Layout, key: &[u8]) -> Option<Key> {

@@ -31,7 +31,8 @@ pub use ctype::{CType, Dialect, StructField, StructLayout, decode, encode};
 pub use detect::{DetectError, Detected, byte_order, detect, only_fitting};
 pub use error::{LayoutError, Problem};
 pub use keys::{
-    MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key, parse_message_key,
+    MAX_TABLE_KEY_BYTES, MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key,
+    parse_message_key,
 };
 pub use metadata::{Metadata, decode_metadata, encode_metadata};
 pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};

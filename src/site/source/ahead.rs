@@ -94,7 +94,8 @@ impl<'s> SiteSource<'s> {
 
     /// A walk over all that is outside of the tables.
     pub(super) fn of_files(site: &'s Site, monitor: &'s dyn Monitor) -> Self {
-        let options = ReadOptions { scratch: PathBuf::new(), logs: Vec::new(), without_fulltext: false };
+        let options =
+            ReadOptions { scratch: PathBuf::new(), logs: Vec::new(), without_fulltext: false, salvages: false };
         let mut source = SiteSource::new(site, options, monitor);
         source.begins_with_files = true;
         source

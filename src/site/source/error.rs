@@ -53,6 +53,18 @@ pub enum ReadSiteError {
         /// What the sort can take.
         needed_bytes: u64,
     },
+    /// A pair whose key is longer than that of any record.
+    #[error("{path}: {pair}: the key has {bytes} bytes, and an archive takes no longer one than {limit}", path = path.display())]
+    KeyTooLong {
+        /// The table.
+        path: PathBuf,
+        /// The pair, by the beginning of its key.
+        pair: String,
+        /// The length of its key in bytes.
+        bytes: usize,
+        /// The greatest length.
+        limit: usize,
+    },
     /// The user interrupted the work.
     #[error("interrupted")]
     Interrupted,
@@ -108,7 +120,9 @@ impl ReadSiteError {
             ReadSiteError::NotSettled { .. } | ReadSiteError::Moved { .. } => Class::InUse,
             ReadSiteError::Interrupted | ReadSiteError::Table(TableError::Interrupted) => Class::Interrupted,
             ReadSiteError::Table(error) if error.is_damage() => Class::Damaged,
-            ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) => Class::Damaged,
+            ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) | ReadSiteError::KeyTooLong { .. } => {
+                Class::Damaged
+            }
             ReadSiteError::Settled(SettledError::NoTables { .. } | SettledError::NotATable { .. }) => Class::Damaged,
             _ => Class::Failed,
         }

@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod fresh;
 mod located;
+mod lost;
 mod messages;
 mod newer;
 mod owners;
@@ -51,6 +52,8 @@ pub struct ReadOptions {
     pub logs: Vec<PathBuf>,
     /// Leave the full text index to the server.
     pub without_fulltext: bool,
+    /// Leave out what an archive can't hold, and name it as a loss; else it is an error.
+    pub salvages: bool,
 }
 
 /// The records of a site, one after the other, each to be read to the end of its body.

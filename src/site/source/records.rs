@@ -2,6 +2,7 @@
 
 use super::files::{self, LogFile};
 use super::located::Located;
+use super::lost::Lost;
 use super::messages::Messages;
 use super::owners::Owners;
 use super::queue::{Ordered, Queue};
@@ -27,6 +28,8 @@ pub(super) struct Walk<'s> {
     logs: Vec<LogFile>,
     /// The `table` records found so far, in whatever table.
     pub(super) odd: Queue,
+    /// Pairs that no record can hold.
+    pub(super) lost: Lost,
     /// The `list` records, found together with the rooms.
     lists: Option<Ordered>,
     /// The parts of all messages, which are looked through before the `table` records come, since some of those are found there.
@@ -43,7 +46,7 @@ enum Stage<'s> {
     Messages(Messages),
     Files(Numbered<'s>),
     Logs(u32),
-    Losses(std::slice::Iter<'s, (String, String)>),
+    Losses(std::collections::btree_map::IntoIter<String, String>),
     Omitted(std::slice::Iter<'s, LeftOut>),
     End,
 }
@@ -64,6 +67,7 @@ impl<'s> Records<'s> {
                 options,
                 monitor,
                 odd,
+                lost: Lost::default(),
                 lists: None,
                 messages: None,
                 total_bytes: None,
@@ -120,7 +124,7 @@ impl<'s> Records<'s> {
                 Ok(Some(record))
             }
             Stage::Losses(losses) => {
-                Ok(losses.next().map(|(what, why)| (files::loss_record(what, why), Located::InHeader)))
+                Ok(losses.next().map(|(what, why)| (files::loss_record(&what, &why), Located::InHeader)))
             }
             Stage::Omitted(left_out) => Ok(left_out
                 .find(|left_out| !left_out.why.is_expected())
@@ -163,7 +167,10 @@ impl<'s> Walk<'s> {
             }
             Stage::Messages(_) => return Ok(Stage::Files((0..).zip(&inventory.entries))),
             Stage::Files(_) => return Ok(Stage::Logs(0)),
-            Stage::Logs(_) => return Ok(Stage::Losses(self.site.parts().losses.iter())),
+            Stage::Logs(_) => {
+                let lost = std::mem::take(&mut self.lost);
+                return Ok(Stage::Losses(lost.finish(&self.site.parts().losses).into_iter()));
+            }
             Stage::Losses(_) => return Ok(Stage::Omitted(inventory.left_out.iter())),
             Stage::Omitted(_) | Stage::End => return Ok(Stage::End),
         };

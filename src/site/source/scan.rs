@@ -5,6 +5,7 @@ use super::queue::{Ordered, Queue};
 use super::{OwnSetting, ReadSiteError, Walk};
 use crate::record::{self, Fields, Header, Key, Kind, Layout};
 use crate::site::btree::{Item, Place, Table};
+use crate::site::check::Subject;
 use crate::site::layout::{self, MAX_PAIR_VALUE_BYTES, table};
 
 /// Memory for the sort of one small table, in bytes.
@@ -128,8 +129,24 @@ impl Walk<'_> {
 
     /// Keeps a pair that is none of the typed records for the `table` records.
     pub(super) fn push_odd(&mut self, table_number: u8, item: &Item) -> Result<(), ReadSiteError> {
+        if item.key.len() > layout::MAX_TABLE_KEY_BYTES {
+            return self.leave_out(table_number, &item.key);
+        }
         let key = Key::number_and_name(i64::from(table_number), item.key.clone());
         self.odd.push(&bodied(Kind::Table, key), &Located::Value(table_number, item.value.clone()))
+    }
+
+    /// Names a pair as lost whose key no record can have; fails where nothing may be lost.
+    fn leave_out(&mut self, table_number: u8, key: &[u8]) -> Result<(), ReadSiteError> {
+        let (bytes, limit) = (key.len(), layout::MAX_TABLE_KEY_BYTES);
+        let pair = Subject::Pair { table: table_number, key: key.to_owned() };
+        if !self.options.salvages {
+            let path = self.tables.get(table_number).map(|table| table.path().to_owned()).unwrap_or_default();
+            return Err(ReadSiteError::KeyTooLong { path, pair: pair.to_string(), bytes, limit });
+        }
+        let why = format!("its key has {bytes} bytes, and an archive takes no longer one than {limit}");
+        self.lost.add(&pair, &why);
+        Ok(())
     }
 }
 

@@ -130,7 +130,7 @@ impl SharedSite {
     fn keep(&self, taken: Taken, (begun, clock): (Instant, SystemTime), pulse_every: Duration) -> Arc<SiteView> {
         let scratch = self.place.scratch.clone();
         let options = CatalogueOptions {
-            read: ReadOptions { scratch, logs: Vec::new(), without_fulltext: false },
+            read: ReadOptions { scratch, logs: Vec::new(), without_fulltext: false, salvages: false },
             digests: Some(self.place.state_directory.join(DIGESTS)),
             begun: clock,
         };

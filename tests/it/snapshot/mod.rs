@@ -6,6 +6,7 @@ mod old_release;
 mod single_user;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -145,6 +146,32 @@ fn torn_tables_are_refused_and_salvaged_when_asked() {
     assert_eq!(work.left(), ["a.ctz"]);
     let verified = run(&[&"verify", &archive]);
     assert_eq!(verified.status.code(), Some(5), "{}", said(&verified));
+}
+
+#[test]
+fn a_key_that_no_archive_can_hold_is_named_and_left_out_when_asked() {
+    let (site, work) = (unpack_site("small"), Work::new());
+    // The id of an event, which may come from anywhere, becomes a key of table 0a.
+    let key = format!("\\02{}{}\\00", "\\00".repeat(7), "x".repeat(5000));
+    let mut load = Command::new("db5.3_load");
+    load.args(["-T", "-n", "-t", "btree"]).arg(site.path().join("data/cdb.0a")).stdin(Stdio::piped());
+    let mut load = load.spawn().unwrap();
+    write!(load.stdin.take().unwrap(), "{key}\n\\05\\00\\00\\00\\00\\00\\00\\00\n").unwrap();
+    assert!(load.wait().unwrap().success());
+    let archive = work.0.path().join("a.ctz");
+    let refused = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    for words in ["cdb.0a", "key 0x0200000000000000787878", "5009 bytes", "--salvage"] {
+        assert!(said(&refused).contains(words), "{}", said(&refused));
+    }
+    assert!(work.left().is_empty());
+    let salvaged = run(&[&"export", &"-q", &"--site", &site.path(), &"--salvage", &"-o", &archive]);
+    assert_eq!(salvaged.status.code(), Some(5), "{}", said(&salvaged));
+    assert!(said(&salvaged).starts_with("lost: table cdb.0a, key 0x02"), "{}", said(&salvaged));
+    assert_eq!(said(&salvaged).lines().count(), 1, "{}", said(&salvaged));
+    let verified = run(&[&"verify", &archive]);
+    assert_eq!(verified.status.code(), Some(5), "{}", said(&verified));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("87 euid"));
 }
 
 #[test]

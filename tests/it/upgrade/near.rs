@@ -83,7 +83,7 @@ fn of_no_value(name: &str) -> Header {
 }
 
 fn options(scratch: &Path) -> ReadOptions {
-    ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false }
+    ReadOptions { scratch: scratch.to_owned(), logs: Vec::new(), without_fulltext: false, salvages: false }
 }
 
 /// Makes the site, and gives what is read of it again: the layout and what told it, the release, the site digest.

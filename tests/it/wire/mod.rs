@@ -34,7 +34,12 @@ pub fn small() -> Arc<ArchiveView> {
     let make = || {
         let (site, scratch) = (unpack_site("small"), tempfile::tempdir().unwrap());
         let site = Site::open(site.path()).unwrap();
-        let options = ReadOptions { scratch: scratch.path().to_owned(), logs: Vec::new(), without_fulltext: false };
+        let options = ReadOptions {
+            scratch: scratch.path().to_owned(),
+            logs: Vec::new(),
+            without_fulltext: false,
+            salvages: false,
+        };
         let mut writer = Writer::new(Vec::new(), Options { level: 1, threads: 1 });
         copy(&mut site.source(options, &Silent), &mut writer, &Silent).unwrap();
         view(&writer.into_output())

@@ -43,7 +43,8 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     let site = taken.site();
     let snapshot = &site.info().snapshot;
     context.screen.say(format_args!("snapshot: {}; {}", snapshot.method, snapshot.proof));
-    let options = ReadOptions { scratch, logs: args.logs.clone(), without_fulltext: args.without_fulltext };
+    let (logs, without_fulltext, salvages) = (args.logs.clone(), args.without_fulltext, args.salvage);
+    let options = ReadOptions { scratch, logs, without_fulltext, salvages };
     context.screen.task("export");
     let (summary, bytes) = match &args.output {
         None => {
