@@ -104,6 +104,14 @@ impl Hold {
         }
     }
 
+    /// The limit of sessions that somebody else has given the server while it was held, if it says so.
+    pub(super) fn opened(&mut self) -> Option<String> {
+        let Hold::Setting(setting) = self else { return None };
+        let limit = setting.admin.setting(LIMIT).ok()?;
+        let is_ours = limit.as_deref() == Some(OURS.as_bytes());
+        (!is_ours).then(|| limit.map_or("none".into(), |limit| String::from_utf8_lossy(&limit).into_owned()))
+    }
+
     /// The session at the server, if there is one.
     pub(super) fn into_admin(self) -> Option<Admin> {
         match self {

@@ -13,7 +13,8 @@
 //! - `held`: the change is made.
 //! - last, once the change is undone and the record removed, a word and what was done: `released` as it was told; `expired`: the worker was
 //!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
-//!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays.
+//!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays. Or
+//!   `opened LIMIT`: it was to be left, but somebody has let users in meanwhile; nothing is written down any more.
 //!
 //! `left` is the last word, too, but not the end: it keeps the [door](door) of a server that is left closed. So it does after any last word if the server was left
 //! closed before: it has a session there, and whoever has kept the door so far has none, and goes.
@@ -117,7 +118,7 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
 
 /// Leaves the server closed, and keeps its door. Nothing was written down if that fails, so the next command undoes it.
 fn leave<I, O: Write>(
-    hold: Hold,
+    mut hold: Hold,
     file: RecordFile,
     mut worker: Worker<I, O>,
     monitor: &dyn Monitor,
@@ -125,6 +126,14 @@ fn leave<I, O: Write>(
     let leased = file.path.clone();
     match file.leave() {
         Ok(left) => {
+            // Whoever reopens a server gives it its limit before he removes the record: either that is seen here, or he finds the record that was just written.
+            if let Some(limit) = hold.opened() {
+                match left.forget() {
+                    Ok(()) => worker.say(&format!("opened {limit}")),
+                    Err(error) => worker.say(&format!("kept {error}")),
+                }
+                return Ok(());
+            }
             worker.say("left");
             drop(worker);
             door::keep(&left, &leased, hold.into_admin(), monitor);

@@ -27,6 +27,7 @@ pub(super) enum Ending {
     Left,
     Expired,
     Restarted(String),
+    Opened(String),
     GuardianGone,
     Kept { reason: String, repair: String },
 }
@@ -40,6 +41,7 @@ impl Ending {
             "left" => Ending::Left,
             "expired" => Ending::Expired,
             "restarted" => Ending::Restarted(rest.into()),
+            "opened" => Ending::Opened(rest.into()),
             "stopped" | "failed" => Ending::GuardianGone,
             "kept" => Ending::Kept { reason: rest.into(), repair: repair.into() },
             _ => return None,
@@ -52,6 +54,7 @@ impl Ending {
             // Nobody asks for the error of a lease that was released as it should be.
             Ending::Released | Ending::Left | Ending::Expired => LiveError::Expired,
             Ending::Restarted(what) => LiveError::Restarted { what },
+            Ending::Opened(value) => LiveError::Opened { value },
             Ending::GuardianGone => LiveError::GuardianGone,
             Ending::Kept { reason, repair } => LiveError::Kept { reason, repair },
         }

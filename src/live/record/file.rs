@@ -151,6 +151,11 @@ impl RecordFile {
         path.with_extension(LEFT)
     }
 
+    /// Removes the record of a server that is not closed any more, unless whoever has opened it has done so.
+    pub(in crate::live) fn forget(self) -> Result<(), LiveError> {
+        if self.is_there() { self.remove() } else { Ok(()) }
+    }
+
     /// Removes it, once all is undone; it stays locked until it is gone.
     pub(in crate::live) fn remove(self) -> Result<(), LiveError> {
         fs::remove_file(&self.path).map_err(|error| LiveError::io("remove", &self.path, error))?;

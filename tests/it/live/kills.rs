@@ -24,7 +24,7 @@ fn kill_at(command: usize, victim: Victim) -> bool {
     let pid = worker.pid();
     let has_come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (seen, state_dir) = (has_come.clone(), place.state_dir());
-    citadel.state().before = Some(Box::new(move |number| {
+    citadel.state().before = Some(Box::new(move |number, _| {
         if number == command {
             seen.store(true, std::sync::atomic::Ordering::SeqCst);
             if victim != Victim::Worker {

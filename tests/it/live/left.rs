@@ -1,5 +1,6 @@
 //! Servers that are left closed for good, until somebody lets users in again.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use ctdl_dump::live::{Lease, LiveError, Original, Outcome, left_closed, reopen, tell_of_left, undo_leftovers};
@@ -147,4 +148,26 @@ fn a_server_that_somebody_opens_while_it_is_held_is_not_left_closed() {
     reopen(&place.state_dir(), &place.site()).unwrap();
     assert!(matches!(held.leave().map(drop), Err(LiveError::Opened { .. })), "also if it was reopened meanwhile");
     assert_eq!((citadel.limit().as_deref(), original(&place)), (Some("25"), None));
+}
+
+#[test]
+fn a_server_that_is_reopened_in_the_very_moment_in_which_it_is_left_once_more_is_not_called_closed() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("25"));
+    drop(lease(&place).leave().unwrap());
+    let held = lease(&place);
+    let (said, left) = (citadel.state().said.len(), RefCell::new(place.records()));
+    left.borrow_mut().retain(|path| path.extension().is_some_and(|end| end == "left"));
+    assert_eq!(left.borrow().len(), 1);
+    // The worker makes sure that it is the same server, and closed; then somebody else does what `reopen` does.
+    citadel.state().before = Some(Box::new(move |number, limit| {
+        if number == said + 3 {
+            *limit = Some("25".into());
+            left.borrow_mut().drain(..).for_each(|path| std::fs::remove_file(path).unwrap());
+        }
+    }));
+    let error = held.leave().map(drop).unwrap_err();
+    assert!(matches!(&error, LiveError::Opened { value } if value == "25"), "{error}");
+    assert!(until(|| place.records().is_empty()), "{:?}", place.records());
+    assert_eq!(citadel.limit().as_deref(), Some("25"));
 }

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rustix::net::Shutdown;
 use rustix::net::sockopt::socket_peercred;
 
+/// What happens when a command comes.
+pub type Before = Box<dyn FnMut(usize, &mut Option<String>) + Send>;
+
 /// A server, as long as it is not dropped.
 pub struct Citadel {
     socket: PathBuf,
@@ -23,8 +26,8 @@ pub struct State {
     pub said: Vec<String>,
     /// Who is on besides whoever talks to it, and whether he ends when he is cut off.
     pub users: BTreeMap<u64, (&'static str, bool)>,
-    /// Called with the number of each command, before it is done.
-    pub before: Option<Box<dyn FnMut(usize) + Send>>,
+    /// Called with the number of each command and the limit of sessions, before it is done.
+    pub before: Option<Before>,
     /// How often the last of all sessions has ended: then whoever comes first is let in.
     pub left_alone: u32,
     /// What makes the rest of it stop when it is told to.
@@ -128,7 +131,7 @@ fn talk(state: &Mutex<State>, session: u64, mut stream: UnixStream) {
         state.said.push(line.clone());
         let count = state.said.len();
         if let Some(mut before) = state.before.take() {
-            before(count);
+            before(count, &mut state.limit);
             state.before = Some(before);
         }
         answer = state.answer(session, &line);
