@@ -10,6 +10,7 @@ use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::live::place::until;
 use crate::processes::EndedAtLast;
 use crate::support::{PROGRAM, program, unpack_site};
 
@@ -231,6 +232,21 @@ fn a_peer_that_was_started_may_clean_up_before_the_pull_ends() {
     let peer = format!("cmd:sh '{}'", script.display());
     assert_code(&run(&[&"pull", &peer, &"-o", &work.path().join("b.ctz")]), 0);
     assert!(work.path().join("cleaned up").exists());
+}
+
+#[test]
+fn a_command_that_ends_neither_by_itself_nor_by_a_signal_does_not_outlive_the_pull() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (archive, pid) = (work.path().join("a.ctz"), work.path().join("pid"));
+    export(site.path(), &archive);
+    let peer = format!(
+        "cmd:trap '' TERM; '{PROGRAM}' serve --stdio '{}'; sh -c 'echo $$ >{}; sleep 1000; true'; sleep 1000; true",
+        archive.display(),
+        pid.display()
+    );
+    assert_code(&run(&[&"pull", &peer, &"-o", &work.path().join("b.ctz")]), 0);
+    let process = Path::new("/proc").join(std::fs::read_to_string(pid).unwrap().trim());
+    assert!(until(|| !process.exists()), "what the shell had started is there");
 }
 
 #[test]

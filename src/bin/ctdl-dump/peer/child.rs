@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ctdl_dump::endpoint::no_thread;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::below::Below;
 use super::{Errand, Peer};
 use crate::paced::{Pace, Paced};
 use crate::screen::Screen;
@@ -64,7 +65,7 @@ fn remote_command(program: &str, path: Option<&str>, errand: Errand) -> String {
     }
 }
 
-/// Starts a program: what it says, and what it is told. It is ended and waited for when both are gone.
+/// Starts a program: what it says, and what it is told. It is ended and waited for when both are gone, with all that it has started.
 pub fn start(mut command: Command, name: &'static str, pace: &Arc<Pace>, screen: &Screen) -> io::Result<(Said, Told)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -124,6 +125,13 @@ impl Running {
         Some(format!("{} ended ({status}): {said}{advice}", self.name))
     }
 
+    fn signal(&self, signal: Signal) {
+        // Once it has been waited for its number may stand for another process.
+        if self.status.is_none() {
+            let _ = kill_process(Pid::from_child(&self.child), signal);
+        }
+    }
+
     /// How it has ended, if it does so within this time.
     fn ends_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
@@ -136,6 +144,21 @@ impl Running {
         }
     }
 
+    /// Whether it has ended within this time, and those below it.
+    fn all_end_within(&mut self, below: &Below, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        self.ends_within(limit);
+        while !below.have_ended() && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.status.is_some() && below.have_ended()
+    }
+
+    /// Those below it; of one that has ended nobody knows any more who that was.
+    fn below(&self) -> Below {
+        if self.status.is_none() { Below::of(Pid::from_child(&self.child)) } else { Below::none() }
+    }
+
     fn finish_listening(&mut self) {
         if let Some(listener) = self.listener.take_if(|listener| listener.is_finished() || self.status.is_some()) {
             let _ = listener.join();
@@ -145,15 +168,22 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has been told that nobody listens any more. A server ends by that, or at the latest by a signal; whoever hangs all the same is ended.
-        if self.ends_within(LEAVES_WITHIN).is_some() {
+        // It has been told that nobody listens any more. A server ends by that, or at the latest by a signal; whoever hangs all the same is ended. A shell
+        // passes no signal on.
+        let below = self.below();
+        if self.all_end_within(&below, LEAVES_WITHIN) {
             return;
         }
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        if self.ends_within(ENDS_WITHIN).is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        self.signal(Signal::TERM);
+        below.signal(Signal::TERM);
+        if self.all_end_within(&below, ENDS_WITHIN) {
+            return;
         }
+        let later = self.below();
+        self.signal(Signal::KILL);
+        below.signal(Signal::KILL);
+        later.signal(Signal::KILL);
+        let _ = self.child.wait();
     }
 }
 

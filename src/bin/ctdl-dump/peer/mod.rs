@@ -1,5 +1,6 @@
 //! A peer on the command line, and connections to it: `format-spec/wire.md`, section 1.
 
+mod below;
 mod child;
 mod connector;
 mod tls;
