@@ -92,6 +92,11 @@ impl Built {
         self.ready()?.put_in_place(context)
     }
 
+    /// Has all of it on the disk, so that [`ready`](Built::ready) has less to do.
+    pub fn sync(&self) -> Result<()> {
+        Ok(self.staging.sync().map_err(Failure::from)?)
+    }
+
     /// Does all that can take long, or go wrong for other reasons than a broken disk.
     pub fn ready(self) -> Result<ReadySite> {
         let Built { staging, summary, notices, told, is_read_back } = self;

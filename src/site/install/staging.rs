@@ -123,6 +123,16 @@ impl Staging {
         }
     }
 
+    /// Has all that the staging holds on the disk when it returns.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn sync(&self) -> Result<(), InstallError> {
+        let (fs, bases) = (&self.target.fs, self.workshop.place.directories());
+        let mut synced = bases.iter().zip(&self.roots).filter(|(base, _)| exists(&base.site));
+        synced.try_for_each(|(base, root)| fs.sync_tree(&base.site, root))
+    }
+
     /// Removes the staging and says what went wrong with that, which a drop can't.
     ///
     /// # Errors
@@ -189,11 +199,7 @@ impl Staging {
             Mode::Whole => fs.make_file(&self.path.join(NEW_MARK), b"")?,
             Mode::Parts => bases.iter().try_for_each(|base| fs.make_dir(&base.old))?,
         }
-        for (base, root) in bases.iter().zip(&self.roots) {
-            if exists(&base.site) {
-                fs.sync_tree(&base.site, root)?;
-            }
-        }
+        self.sync()?;
         place.annexes().iter().try_for_each(|annex| fs.sync_dir(&annex.workshop()))?;
         refuse_running(&self.target.site, ", started since the import began")?;
         let found = probe(place.target())?;

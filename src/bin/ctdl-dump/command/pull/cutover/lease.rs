@@ -12,7 +12,7 @@ use ctdl_dump::wire::{Client, Code, Connector, EndOfLease, Steady, WireError};
 
 use super::keeper::{Connection, Keeper};
 use super::note::{Identity, Note};
-use super::staged::{Difference, Staged};
+use super::staged::{Difference, Staged, Took};
 use crate::args::{Cutover, Pull};
 use crate::building::ReadySite;
 use crate::command::Context;
@@ -36,8 +36,8 @@ pub enum Ended {
     /// The new site is in place, and the old server closed.
     Moved {
         summary: Summary,
-        /// Since when nobody could log in.
-        outage: Duration,
+        /// What each step of it took, while nobody could log in.
+        outage: Took,
         /// The old server's own.
         words: String,
     },
@@ -45,6 +45,20 @@ pub enum Ended {
     Again(WireError),
     /// It makes no sense to go on.
     Failed(Error),
+}
+
+/// What an outage has taken so far.
+struct Outage {
+    /// When the present step began.
+    begun: Instant,
+    took: Took,
+}
+
+impl Outage {
+    /// How long the step has taken that ends here.
+    fn lap(&mut self) -> Duration {
+        std::mem::replace(&mut self.begun, Instant::now()).elapsed()
+    }
 }
 
 /// A connector that makes no other connection: the lease would be gone with the first one.
@@ -66,7 +80,7 @@ impl Connector for Held {
 impl Lease<'_> {
     /// Takes the old server single-user, and does the rest.
     pub fn hold(&mut self, connector: &mut PeerConnector, staged: &mut Staged) -> Ended {
-        let begun = Instant::now();
+        let mut outage = Outage { begun: Instant::now(), took: Took::default() };
         let screen = &self.context.screen;
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let (wait, expire) = (seconds(self.cutover.wait), seconds(self.cutover.expire));
@@ -80,8 +94,8 @@ impl Lease<'_> {
             Err(error) => return self.refused(error),
         };
         let mut connection = Some(client);
-        match (self.prepare(&mut connection, staged), connection) {
-            (Ok(ready), Some(client)) => self.close(client, ready, begun),
+        match (self.prepare(&mut connection, staged, &mut outage), connection) {
+            (Ok(ready), Some(client)) => self.close(client, ready, outage),
             (Ok(_), None) => Ended::Again(WireError::Closed),
             (Err(error), connection) => self.give_back(connection, error),
         }
@@ -94,11 +108,18 @@ impl Lease<'_> {
     }
 
     /// Brings the last difference, builds what must be built, and makes it ready.
-    fn prepare(&self, connection: &mut Option<Connection>, staged: &mut Staged) -> Result<ReadySite> {
+    fn prepare(
+        &self,
+        connection: &mut Option<Connection>,
+        staged: &mut Staged,
+        outage: &mut Outage,
+    ) -> Result<ReadySite> {
         let Some(client) = connection.take() else { return Err(Failure::from(WireError::Closed).into()) };
         let screen = &self.context.screen;
         let mut steady = Steady::over(Held, client);
-        let arrived = match Difference::ask(&mut steady, self.kept) {
+        let asked = Difference::ask(&mut steady, self.kept);
+        outage.took.snapshot = outage.lap();
+        let arrived = match asked {
             Ok(found) if staged.built.is_some() && found.info.total.digest == staged.digest => Ok(None),
             Ok(found) => found.fetch(&mut steady, self.kept, screen, self.context).map(Some),
             Err(error) => Err(error),
@@ -106,6 +127,7 @@ impl Lease<'_> {
         // Whatever went wrong, the connection may still do to give the server back.
         *connection = steady.into_client();
         let arrived = arrived?;
+        outage.took.difference = outage.lap();
         let Some(client) = connection.take() else { return Err(Failure::from(WireError::Closed).into()) };
         let keeper = Keeper::start(client, self.cutover.expire).map_err(no_thread)?;
         let ready = (|| {
@@ -127,12 +149,13 @@ impl Lease<'_> {
             Err(error) => return Err(Failure::from(error).into()),
         }
         let ready = ready?;
+        outage.took.building = outage.lap();
         self.context.check_interrupt()?;
         Ok(ready)
     }
 
     /// The last two steps.
-    fn close(&mut self, mut client: Connection, ready: ReadySite, begun: Instant) -> Ended {
+    fn close(&mut self, mut client: Connection, ready: ReadySite, mut outage: Outage) -> Ended {
         let (screen, peer) = (&self.context.screen, &self.args.peer);
         let identity = std::fs::metadata(ready.data()).map_err(Error::from);
         if let Err(error) = identity.and_then(|found| self.note.write(peer, Identity::of(&found))) {
@@ -163,13 +186,13 @@ impl Lease<'_> {
             Err(error) if is_in_place(&error) => return Ended::Failed(error.context(words)),
             Err(error) => return Ended::Failed(error.context(self.note.text_closed(peer))),
         };
-        let outage = begun.elapsed();
+        outage.took.closing = outage.lap();
         if let Err(error) = self.note.remove() {
             screen.warning(&crate::error::text(&error));
         }
         // A peer that we have started may take a moment to go.
         client.leave();
-        Ended::Moved { summary, outage, words }
+        Ended::Moved { summary, outage: outage.took, words }
     }
 
     /// The old server is as it was before, and there is nothing to be noted if that was open.

@@ -32,7 +32,7 @@ use ctdl_dump::wire::Connector as _;
 
 use self::lease::{Ended, Lease};
 use self::note::Note;
-use self::staged::Staged;
+use self::staged::{Staged, Took};
 use super::archive::{about_have, is_of_an_archive};
 use crate::args::{Cutover, Pull};
 use crate::command::Context;
@@ -112,43 +112,41 @@ fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
     Ok(())
 }
 
+/// What a rehearsal that took so long lets one expect.
+fn expected(cutover: &Cutover, rehearsed: &Took) -> Took {
+    Took {
+        snapshot: COMES_TO_REST + rehearsed.snapshot,
+        closing: if cutover.stop_old { STOPS } else { Duration::ZERO },
+        ..*rehearsed
+    }
+}
+
 /// Says what is going to happen, before it does.
 fn announce(cutover: &Cutover, staged: &Staged, context: &Context) {
-    let took = &staged.took;
-    let snapshot = COMES_TO_REST + took.snapshot;
-    let stop = if cutover.stop_old { STOPS } else { Duration::ZERO };
-    let all = snapshot + took.difference + took.building + stop;
-    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-    let stop =
-        if stop.is_zero() { String::new() } else { format!(", {} until the old server has stopped", seconds(stop)) };
+    let took = expected(cutover, &staged.took);
     context.screen.clear();
-    context.screen.say(format_args!(
-        "expected outage: about {} ({} until the old server is at rest and its snapshot taken, {} for the last difference, {} to build and compare the new site{stop})",
-        seconds(all),
-        seconds(snapshot),
-        seconds(took.difference),
-        seconds(took.building)
-    ));
+    context.screen.say(format_args!("expected outage: about {:.1} s ({took})", took.all().as_secs_f64()));
     let wait = cutover.wait.as_secs();
     context.screen.say(format_args!(
-        "now the old server refuses new logins and mail; its users have {wait} s to leave, which come on top of that"
+        "now the old server refuses new logins and mail; its users have {wait} s to leave, which come on top of that, and some seconds more for those who don't"
     ));
 }
 
 /// All is done.
 fn moved(
     moved: &Summary,
-    outage: Duration,
+    outage: Took,
     words: &str,
     args: &Pull,
     cutover: &Cutover,
     kept: &Path,
     context: &Context,
 ) -> Result<ExitCode> {
-    let (screen, seconds) = (&context.screen, outage.as_secs_f64());
+    let (screen, seconds) = (&context.screen, outage.all().as_secs_f64());
     screen.summary(moved);
     screen.say(format_args!("the old server says: {words}"));
     screen.say(format_args!("nobody could log in for {seconds:.1} s so far: start the new server now"));
+    screen.say(format_args!("what that took: {outage}"));
     if !cutover.stop_old {
         screen.say(
             "the old server refuses logins, but still fetches mail and sends its queue by itself: stop it before you start the new one",

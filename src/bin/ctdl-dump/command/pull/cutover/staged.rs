@@ -1,5 +1,6 @@
 //! The new site of a cutover, built beside its place from the archive of the rounds and what has changed since.
 
+use std::fmt;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
@@ -36,9 +37,32 @@ pub struct Staged {
 /// How long the steps to a new site took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Took {
+    /// Until the peer had a snapshot and had looked through it.
     pub snapshot: Duration,
+    /// Until what is different was here.
     pub difference: Duration,
+    /// Until the new site was built, compared, and safe on the disk.
     pub building: Duration,
+    /// Until the old server was closed and the new site in place.
+    pub closing: Duration,
+}
+
+impl Took {
+    /// All together.
+    pub fn all(&self) -> Duration {
+        self.snapshot + self.difference + self.building + self.closing
+    }
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [snapshot, difference, building, closing] =
+            [self.snapshot, self.difference, self.building, self.closing].map(|time| time.as_secs_f64());
+        write!(
+            f,
+            "{snapshot:.1} s until the old server is at rest and its snapshot taken, {difference:.1} s for the last difference, {building:.1} s to build, compare and sync the new site, {closing:.1} s to close the old server and put the new site in place"
+        )
+    }
 }
 
 /// What of a snapshot is not in the archive of the rounds, and is here by now.
@@ -65,6 +89,8 @@ pub fn rehearse(args: &Pull, site: &Path, kept: &Path, context: &Context) -> Res
     steady.leave();
     took.difference = lap();
     let (digest, built) = arrived.build(args, site, &context.screen, context)?;
+    // What is to be on the disk takes the longer the busier the machine is.
+    built.sync()?;
     took.building = lap();
     context.screen.clear();
     context.screen.say(format_args!(
