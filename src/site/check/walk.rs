@@ -5,7 +5,7 @@ use std::path::Path;
 use super::CheckError;
 use crate::monitor::Monitor;
 use crate::site::btree::{Item, Place, Table, TableError};
-use crate::site::settled::is_table_name;
+use crate::site::settled::{is_table_name, is_void};
 
 /// What a whole table holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,8 +69,9 @@ pub(in crate::site) fn table_names(data: &Path) -> Result<Vec<String>, CheckErro
     let unlisted = |source| CheckError::List { path: data.to_path_buf(), source };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(data).map_err(unlisted)? {
-        let name = entry.map_err(unlisted)?.file_name();
-        names.extend(name.into_string().ok().filter(|name| is_table_name(name)));
+        let entry = entry.map_err(unlisted)?;
+        let name = entry.file_name().into_string().ok();
+        names.extend(name.filter(|name| is_table_name(name) && !is_void(&entry.path())));
     }
     names.sort();
     Ok(names)

@@ -61,13 +61,15 @@ impl TableLsns {
     }
 }
 
-/// Names of the tables in `data`, in order: `cdb.` and two lower-case hexadecimal digits, as every release names them.
+/// Names of the tables in `data`, in order: `cdb.` and two lower-case hexadecimal digits, as every release names them. An empty file that no server of the
+/// site has made is none.
 pub fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(data).map_err(|source| SettledError::io(data, source))? {
         let entry = entry.map_err(|source| SettledError::io(data, source))?;
         if let Some(name) = entry.file_name().to_str()
             && is_table_name(name)
+            && !is_void(&entry.path())
         {
             names.push(name.to_owned());
         }
@@ -80,6 +82,19 @@ pub fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
 pub(crate) fn is_table_name(name: &str) -> bool {
     name.strip_prefix("cdb.")
         .is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+/// Whether a file with the name of a table has nothing in it, and no server of the site has had such a table: one above those of release 980, or
+/// `cdb.0d`, which came with release 902, beside the `citadel.config` that it takes the place of. An empty file in place of any other is a table that is lost.
+pub(crate) fn is_void(path: &Path) -> bool {
+    const SETTINGS: &str = "cdb.0d";
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let is_before_settings = || {
+        let data = path.parent().unwrap_or(Path::new("."));
+        [data, &data.join("..")].iter().any(|directory| directory.join("citadel.config").is_file())
+    };
+    let is_empty = || path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0);
+    is_table_name(name) && name >= SETTINGS && is_empty() && (name > SETTINGS || is_before_settings())
 }
 
 /// Reads the first eight bytes of every page of a table, from the first page to the last, and nothing else of it: to copy whole pages out of the

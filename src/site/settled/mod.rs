@@ -36,8 +36,8 @@ pub use log_history::{LogHistory, ServerStart, StartedAfter, checkpoint_since, r
 pub use log_record::Checkpoint;
 pub use log_remains::has_transactions_behind;
 pub use log_state::LogState;
-pub(crate) use lsn::is_table_name;
 pub use lsn::{Lsn, TableLsns, survey, table_names};
+pub(crate) use lsn::{is_table_name, is_void};
 pub(crate) use server::is_open_for_writing;
 pub use server::{RunningSign, ServerState, find_server};
 pub use verdict::Verdict;

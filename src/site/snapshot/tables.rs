@@ -7,7 +7,7 @@ use super::SnapshotError;
 use super::block::{Copy, Original, Progress};
 use super::moving::{MovingTable, Patience};
 use crate::monitor::Monitor;
-use crate::site::settled::is_table_name;
+use crate::site::settled::{is_table_name, is_void};
 
 /// Whether anybody may write the tables while they are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,9 +168,9 @@ fn table_names(data: &Path) -> Result<Vec<String>, SnapshotError> {
     let io = |error| SnapshotError::source(data, error);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(data).map_err(io)? {
-        if let Some(name) = entry.map_err(io)?.file_name().to_str().filter(|name| is_table_name(name)) {
-            names.push(name.to_owned());
-        }
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name();
+        names.extend(name.to_str().filter(|name| is_table_name(name) && !is_void(&entry.path())).map(str::to_owned));
     }
     names.sort();
     Ok(names)

@@ -7,6 +7,7 @@ use super::ReadSiteError;
 use crate::record::{ByteOrder, Layout};
 use crate::site::btree::{Item, Table};
 use crate::site::layout::{self, Detected, Dialect, MAX_PAIR_VALUE_BYTES, Shown, table};
+use crate::site::settled::is_void;
 
 /// All tables that are there, and the layout of what is in them.
 pub(in crate::site) struct Tables {
@@ -32,7 +33,8 @@ impl Tables {
     pub fn open_files(paths: impl IntoIterator<Item = PathBuf>, told: Option<Layout>) -> Result<Tables, ReadSiteError> {
         let mut tables = BTreeMap::new();
         for path in paths {
-            if let Some(number) = path.file_name().and_then(|name| name.to_str()).and_then(table_number) {
+            let number = path.file_name().and_then(|name| name.to_str()).and_then(table_number);
+            if let Some(number) = number.filter(|_| !is_void(&path)) {
                 tables.insert(number, Table::open(&path)?);
             }
         }

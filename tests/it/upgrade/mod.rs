@@ -5,6 +5,7 @@ mod detection;
 mod keep_release;
 mod left_behind;
 mod messages;
+mod missing_tables;
 mod moved;
 mod near;
 mod rooms;
