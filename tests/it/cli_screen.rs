@@ -66,7 +66,7 @@ fn help_has_every_command_an_example_for_each_and_the_exit_codes() {
 fn what_can_not_be_meant_ends_with_code_2() {
     let (_work, archive) = export(unpack_site("fresh").path());
     let directory = archive.parent().unwrap();
-    let cases: [&[&dyn AsRef<std::ffi::OsStr>]; 12] = [
+    let cases: [&[&dyn AsRef<std::ffi::OsStr>]; 15] = [
         &[],
         &[&"export", &"--level", &"99"],
         &[&"export", &"--force"],
@@ -79,6 +79,9 @@ fn what_can_not_be_meant_ends_with_code_2() {
         &[&"extract", &archive, &"file", &"a", &"--messages", &"-o", &"x"],
         &[&"extract", &archive, &"room", &"lobby"],
         &[&"extract", &archive, &"message", &"twelve"],
+        &[&"extract", &archive, &"file", &"keys", &"-o", &archive],
+        &[&"export", &"--site", &directory, &"-o", &"-"],
+        &[&"import", &archive, &"--site", &"-"],
     ];
     for (number, arguments) in cases.iter().enumerate() {
         let output = run(arguments);

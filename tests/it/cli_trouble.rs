@@ -292,6 +292,27 @@ fn an_archive_that_could_not_be_kept_is_refused_before_anything_is_read() {
 }
 
 #[test]
+fn what_is_no_site_is_told_what_it_is() {
+    let site = unpack_site("fresh");
+    let data = site.path().join("data");
+    for (place, words) in [(data.join("cdb.00"), "it is no directory"), (data, "it is the directory data of one")] {
+        let output = program().args(["export", "--site"]).arg(place).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{}", said(&output));
+        assert!(said(&output).contains(words), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_directory_for_scratch_files_that_is_not_there_is_told_by_its_variable() {
+    let (site, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let info = |named: &Path| program().arg("info").arg(site.path()).env("TMPDIR", named).output().unwrap();
+    let output = info(&work.path().join("none"));
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("$TMPDIR"), "{}", said(&output));
+    assert_eq!(info(Path::new("")).status.code(), Some(0));
+}
+
+#[test]
 fn extract_wants_an_archive_and_says_so_of_a_site() {
     let site = unpack_site("fresh");
     let output = program().arg("extract").arg(site.path()).args(["message", "1"]).output().unwrap();

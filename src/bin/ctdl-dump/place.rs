@@ -191,7 +191,16 @@ pub fn scratch_directory(named: Option<&Path>, output: Option<&Path>) -> Result<
     }
     Ok(match output.map(parent_of) {
         Some(directory) => directory,
-        None => std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from),
+        None => match std::env::var_os("TMPDIR").filter(|named| !named.is_empty()) {
+            None => PathBuf::from("/var/tmp"),
+            Some(named) if Path::new(&named).is_dir() => named.into(),
+            Some(named) => {
+                usage!(
+                    "$TMPDIR is {}, which is no directory; make it, or set it to another",
+                    Path::new(&named).display()
+                )
+            }
+        },
     })
 }
 

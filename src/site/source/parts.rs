@@ -145,6 +145,8 @@ pub fn data_directory(root: &Path) -> Result<PathBuf, ReadSiteError> {
         Ok(metadata) if metadata.is_dir() => Ok(data),
         Ok(_) => Err(not_a_site("data is no directory")),
         Err(_) if !root.exists() => Err(not_a_site("there is no such directory")),
+        Err(_) if !root.is_dir() => Err(not_a_site("it is no directory")),
+        Err(_) if root.join("cdb.00").exists() => Err(not_a_site("it is the directory data of one")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(not_a_site("there is no directory data in it"))
         }

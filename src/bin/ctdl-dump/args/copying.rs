@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use ctdl_dump::record::Layout;
 
+use super::named::named;
 use super::wait::waiting_time;
 use super::{ArrangementOptions, TablesOptions};
 
@@ -27,10 +28,10 @@ pub(super) const USUAL_SITE: &str = "/usr/local/citadel";
   ctdl-dump export | ssh new ctdl-dump import -")]
 pub struct Export {
     /// The site's directory [default: /usr/local/citadel]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,
     /// Write to FILE instead of standard output; it appears when it is complete, until then it is FILE.partial
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_parser = named(), value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Replace FILE if it exists, once the new archive is complete
     #[arg(long, requires = "output")]
@@ -88,7 +89,7 @@ pub struct Import {
     #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
     /// The directory that becomes the site [default: /usr/local/citadel]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long)]

@@ -4,6 +4,7 @@ mod arrangement;
 mod copying;
 mod hidden;
 mod looking;
+mod named;
 mod pulling;
 mod pushing;
 mod reopening;

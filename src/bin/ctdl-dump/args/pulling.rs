@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueHint};
 use ctdl_dump::record::Layout;
 
+use super::named::named;
 use super::wait::waiting_time;
 use super::{ArrangementOptions, PeerOptions};
 use crate::peer::Peer;
@@ -39,10 +40,10 @@ pub struct Pull {
     #[arg(value_name = "PEER")]
     pub peer: Peer,
     /// Write to FILE; it appears when it is complete
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_parser = named(), value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Make a site of it in DIR, whose server must be stopped
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long, requires = "site")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::named::named;
 use super::{ArrangementOptions, TablesOptions};
 use crate::tls::Fingerprint;
 
@@ -70,7 +71,7 @@ pub struct Taking {
     #[arg(long, conflicts_with = "layout", help_heading = "To be pushed to")]
     pub receive: bool,
     /// The directory that becomes the site [default: /usr/local/citadel]
-    #[arg(long, value_name = "DIR", requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]
+    #[arg(long, value_name = "DIR", value_parser = named(), requires = "receive", value_hint = ValueHint::DirPath, help_heading = "To be pushed to")]
     pub site: Option<PathBuf>,
     /// Replace a site that has been used; it is kept under a dated name
     #[arg(long, requires = "receive", help_heading = "To be pushed to")]

@@ -39,6 +39,8 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         None if args.freeze => Way::Frozen,
         None => Way::Untouched,
     };
+    // Made now: that there is no room for it, or no permission, must not be found out when users have left and all is copied.
+    let partial = args.output.as_deref().map(|path| Partial::create(path, args.force)).transpose()?;
     let taken = place::take_site(&place, &scratch, way, args.salvage, args.tables.layout, context)?;
     let site = taken.site();
     let snapshot = &site.info().snapshot;
@@ -46,13 +48,12 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     let (logs, without_fulltext, salvages) = (args.logs.clone(), args.without_fulltext, args.salvage);
     let options = ReadOptions { scratch, logs, without_fulltext, salvages };
     context.screen.task("export");
-    let (summary, bytes) = match &args.output {
+    let (summary, bytes) = match partial {
         None => {
             let output = Stream::stdout(&context.interrupt).context("standard output")?;
             write(site, options, output, args, context)?
         }
-        Some(path) => {
-            let partial = Partial::create(path, args.force)?;
+        Some(partial) => {
             let file = Stream::new(partial.file()?, &context.interrupt)?;
             let written = write(site, options, file, args, context)?;
             context.check_interrupt()?;

@@ -11,6 +11,8 @@ use ctdl_dump::record::printable;
 use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, fchmod, futimens, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
 
+use crate::error::usage;
+
 /// A folder on disk.
 pub struct Folder {
     root: OwnedFd,
@@ -30,6 +32,12 @@ impl Folder {
     /// Opens the folder, or makes it.
     pub fn open(path: &Path) -> Result<Folder> {
         let what = || path.display().to_string();
+        if path.symlink_metadata().is_ok() && !path.is_dir() {
+            usage!(
+                "{} is no directory, and files are to be written into one; give another name with -o",
+                path.display()
+            );
+        }
         std::fs::create_dir_all(path).with_context(what)?;
         Ok(Folder { root: open(path, DIRECTORY, Mode::empty()).with_context(what)? })
     }

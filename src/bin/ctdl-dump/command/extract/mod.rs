@@ -41,7 +41,7 @@ pub fn run(args: &Extract, context: &Context) -> Result<ExitCode> {
             args.archive.display()
         );
     }
-    let file = File::open(&args.archive).with_context(what)?;
+    let file = File::open(&args.archive).with_context(|| format!("{} can't be opened", args.archive.display()))?;
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
     // A key that is wrong must show before anything is written.
     let keys = args.keys.iter().map(|typed| find(&archive, args.kind, typed)).collect::<Result<Vec<Key>>>()?;
