@@ -19,7 +19,10 @@ use crate::peer::Peer;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   ctdl-dump push site.ctz ssh://root@new.example.org/usr/local/citadel
-  ctdl-dump push /usr/local/citadel tls://new.example.org --token-file token")]
+  ctdl-dump push /usr/local/citadel tls://new.example.org --token-file token
+  ctdl-dump push old.ctz 'cmd:ssh root@new ctdl-dump serve --stdio --receive --arrangement debian --keep-release'
+
+The options below that tell where a site has what are about SITE. What the other machine has where, the server there is told, as in the last example.")]
 pub struct Push {
     /// The directory of a site, or an archive
     #[arg(value_name = "SITE|ARCHIVE", value_hint = ValueHint::AnyPath)]
