@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes static programs that run on old machines, for x86-64 and i386: they need no library there, only Linux 3.2 or newer. Run by `make static`.
 # Berkeley DB is compiled from its source: of the directory CTDL_DUMP_LIBDB_SRC, or of Debian's package, from where this machine gets its packages.
-# Then both programs make an archive of the same real site, and the archives must have the same contents.
+# Then both programs make an archive of the same real site, and the archives must be the same, byte by byte.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -107,16 +107,25 @@ echo "Comparing what the programs make of one site"
 site=$work/site
 rm -rf "$site" && mkdir "$site"
 tar --zstd -xpf fixtures/site/small.tar.zst -C "$site"
+first=${machines%% *}
+# An archive says when it was made, to the second: so all begin with one, and again where that was not enough.
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  python3 -c 'import time; time.sleep(1 - time.time() % 1)'
+  for machine in $machines; do
+    rm -f "$work/$machine.ctz"
+    "$place/ctdl-dump-$machine" -q export --site "$site" -o "$work/$machine.ctz" 2>/dev/null &
+  done
+  wait
+  taken=$(for machine in $machines; do "$place/ctdl-dump-$machine" info "$work/$machine.ctz" | grep '^taken'; done | sort -u | wc -l)
+  [ "$taken" -gt 1 ] || break
+done
 for machine in $machines; do
-  program=$place/ctdl-dump-$machine archive=$work/$machine.ctz contents=$work/$machine
-  rm -rf "$archive" "$contents" "$work/new-$machine" && mkdir "$contents"
-  "$program" -q export --site "$site" -o "$archive"
-  "$program" verify "$archive" 2>/dev/null | grep '^site digest' >"$contents/digest"
+  program=$place/ctdl-dump-$machine archive=$work/$machine.ctz
+  cmp "$work/$first.ctz" "$archive"
+  rm -rf "$work/new-$machine"
+  "$program" -q verify "$archive"
   "$program" -q import "$archive" --site "$work/new-$machine" >/dev/null
   "$program" diff "$site" "$work/new-$machine" >/dev/null
-  zstd -dcq "$archive" | tar x -C "$contents"
-  # They say when the archive was made, or have the digest of what says it.
-  rm "$contents"/{site,manifest}.cbor
-  [ "$machine" = "${machines%% *}" ] || diff -r "$work/${machines%% *}" "$contents"
   echo "$program: $(stat -c %s "$program") bytes"
 done
+[ "$first" = "$machines" ] || echo "They make the same archive, byte by byte."

@@ -40,6 +40,7 @@ pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, t
 pub use release::{ReleaseError, release};
 pub use shown::Shown;
 pub use structs::{FLOOR, METADATA, ROOM, USE, USEID, USER, VISIT};
+pub use visit::visit_bytes;
 
 /// The release that all this was tried with last.
 pub(super) const TRIED: i64 = 980;

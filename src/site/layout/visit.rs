@@ -25,6 +25,15 @@ pub(super) fn is_compressed(layout: Layout, value: &[u8]) -> bool {
     value.get(..4).is_some_and(|magic| bytes::read_unsigned(magic, layout.order) == MAGIC)
 }
 
+/// How many bytes a visit has uncompressed, as its value says, which need not be true.
+pub fn visit_bytes(layout: Layout, value: &[u8]) -> u64 {
+    let word = layout.word_bytes();
+    match value.get(word..2 * word) {
+        Some(length) if is_compressed(layout, value) => bytes::read_unsigned(length, layout.order),
+        _ => value.len() as u64,
+    }
+}
+
 /// The struct as it is uncompressed; `None` if the header and what follows it don't fit together.
 pub(super) fn open(layout: Layout, value: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !is_compressed(layout, value) {

@@ -4,14 +4,16 @@ use super::ReadSiteError;
 use super::tables::Tables;
 use crate::site::btree::Item;
 use crate::site::layout::{
-    FLOOR, METADATA, MessageKey, ROOM, StructLayout, TRIED, USE, USER, parse_message_key, table,
+    FLOOR, MAX_PAIR_VALUE_BYTES, METADATA, MessageKey, ROOM, StructLayout, TRIED, USE, USER, VISIT, parse_message_key,
+    table, visit_bytes,
 };
 
 /// Tables whose structs are counted, if they are longer than they were in the newest release that is known.
-const STRUCTS: [(u8, &str, &StructLayout); 5] = [
+const STRUCTS: [(u8, &str, &StructLayout); 6] = [
     (table::USERS, "users", &USER),
     (table::ROOMS, "rooms", &ROOM),
     (table::FLOORS, "floors", &FLOOR),
+    (table::VISITS, "visits", &VISIT),
     (table::USES, "entries of the use table", &USE),
     (table::MESSAGES, "metadata of messages", &METADATA),
 ];
@@ -31,7 +33,14 @@ pub(super) fn notice(tables: &Tables) -> Result<Option<String>, ReadSiteError> {
         while items.next_into(&mut item)? {
             let is_struct = number != table::MESSAGES
                 || matches!(parse_message_key(dialect.layout, &item.key), Some(MessageKey::Metadata(_)));
-            let value_bytes = item.value.len() as usize;
+            let value_bytes = match number {
+                // Packed; the beginning of one says its length.
+                table::VISITS => {
+                    let value = pairs.read_all(&item.value, MAX_PAIR_VALUE_BYTES as u64)?;
+                    usize::try_from(visit_bytes(dialect.layout, &value)).unwrap_or(usize::MAX)
+                }
+                _ => item.value.len() as usize,
+            };
             grown += u64::from(is_struct && value_bytes > expected_bytes && !sizes.contains(&value_bytes));
         }
         if grown > 0 {
@@ -43,7 +52,7 @@ pub(super) fn notice(tables: &Tables) -> Result<Option<String>, ReadSiteError> {
     let found = match longer.is_empty() {
         true => {
             format!(
-                "its users, rooms and floors, and the metadata of its messages, are no longer than those of {TRIED}, and are taken for such; visits were not counted, and longer ones are carried as bytes"
+                "its users, rooms, floors and visits, and the metadata of its messages, are no longer than those of {TRIED}, and are taken for such"
             )
         }
         false => format!("{}: those are carried as bytes, and fit only a server of the same layout", longer.join(", ")),

@@ -1,5 +1,6 @@
 //! Sites whose tables contradict themselves: what they are taken for, what is said of it, and what becomes of the records that don't fit.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ctdl_dump::record::ByteOrder;
@@ -159,6 +160,17 @@ fn hostile_values_come_back_as_they_were() {
     scene.comes_back(&[], &[]);
 }
 
+/// A visit as a newer server might pack it on a 64-bit little-endian machine: with eight bytes behind what is known.
+fn grown_visit(value: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::ZlibDecoder::new(&value[24..]).read_to_end(&mut plain).unwrap();
+    plain.extend(*b"new part");
+    let mut packed = Vec::new();
+    flate2::read::ZlibEncoder::new(plain.as_slice(), flate2::Compression::fast()).read_to_end(&mut packed).unwrap();
+    let words = [plain.len() as u64, packed.len() as u64].map(u64::to_le_bytes);
+    [&value[..8], words[0].as_slice(), words[1].as_slice(), &packed].concat()
+}
+
 #[test]
 fn what_is_longer_than_980_has_it_in_a_newer_release_is_carried_as_bytes_and_said() {
     let scene = Scene::of("small", &[]);
@@ -168,10 +180,13 @@ fn what_is_longer_than_980_has_it_in_a_newer_release_is_carried_as_bytes_and_sai
         }
     });
     scene.change(1, |pairs| pairs.iter_mut().for_each(|(_, value)| value.extend(*b"new part")));
+    scene.change(5, |pairs| pairs.iter_mut().skip(3).for_each(|(_, value)| *value = grown_visit(value)));
     let output = done(&["list", text(&scene.site), "room"]);
     let warned = said(&output);
     let users = pairs(&scene.table(1)).0.len();
     assert!(warned.contains(&format!("{users} users (cdb.01) are longer than the 704 bytes of 980")), "{warned}");
+    let visits = pairs(&scene.table(5)).0.len() - 3;
+    assert!(warned.contains(&format!("{visits} visits (cdb.05) are longer than the 8232 bytes of 980")), "{warned}");
     assert_eq!(scene.info(&[])["release"], 990);
     scene.comes_back(&[], &[]);
     let archive = scene.work.path().join("again.ctz");
