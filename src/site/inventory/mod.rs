@@ -10,6 +10,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::site::source::advice;
+
 mod apart;
 mod links;
 mod rules;
@@ -236,7 +238,7 @@ pub fn readable(path: &[u8]) -> String {
 pub enum InventoryError {
     /// The system can't read something.
     #[error(
-        "{path}: can't be read: {source}; run the export as root or as the user that owns the site, and while the server is stopped",
+        "{path}: can't be read: {source}{}", advice(source),
         path = path.display()
     )]
     Io {

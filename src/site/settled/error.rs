@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::site::source::advice;
+
 /// Why the state of a site could not be found out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -39,13 +41,5 @@ pub enum SettledError {
 impl SettledError {
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         SettledError::Io { path: path.to_owned(), source }
-    }
-}
-
-/// What a person can do about a refusal; empty where the message of the system says it all.
-fn advice(source: &std::io::Error) -> &'static str {
-    match source.kind() {
-        std::io::ErrorKind::PermissionDenied => "; run the export as root or as the user that owns the site",
-        _ => "",
     }
 }

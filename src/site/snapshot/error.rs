@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Class, Failure};
 use crate::site::inventory::InventoryError;
+use crate::site::source::advice;
 
 /// Why there is no copy, or none that could be trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
     /// Something of the site can't be read.
-    #[error("{path}: can't be read: {source}; run the export as root or as the user that owns the site", path = path.display())]
+    #[error("{path}: can't be read: {source}{}", advice(source), path = path.display())]
     Source {
         /// The file or directory.
         path: PathBuf,

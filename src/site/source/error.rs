@@ -141,16 +141,19 @@ mod tests {
 
     #[test]
     fn only_who_may_not_read_is_told_to_be_root() {
-        let told = |errno: Errno| {
-            ReadSiteError::Io {
-                path: "/site/data".into(),
-                source: std::io::Error::from_raw_os_error(errno.raw_os_error()),
-            }
-            .to_string()
-        };
-        assert!(told(Errno::ACCESS).ends_with("; look at its owner and mode, or run as root"));
-        assert!(told(Errno::MFILE).contains("ulimit -n") && !told(Errno::MFILE).contains("root"));
-        assert!(told(Errno::IO).contains("the disk") && !told(Errno::IO).contains("root"));
-        assert!(told(Errno::NOENT).ends_with("(os error 2)"));
+        let path = || PathBuf::from("/site/data");
+        let told_by: [fn(PathBuf, std::io::Error) -> String; 4] = [
+            |path, source| ReadSiteError::Io { path, source }.to_string(),
+            |path, source| SettledError::Io { path, source }.to_string(),
+            |path, source| InventoryError::Io { path, source }.to_string(),
+            |path, source| crate::site::snapshot::SnapshotError::Source { path, source }.to_string(),
+        ];
+        for told in told_by {
+            let told = |errno: Errno| told(path(), std::io::Error::from_raw_os_error(errno.raw_os_error()));
+            assert!(told(Errno::ACCESS).ends_with("; look at its owner and mode, or run as root"));
+            assert!(told(Errno::MFILE).contains("ulimit -n") && !told(Errno::MFILE).contains("root"));
+            assert!(told(Errno::IO).contains("the disk") && !told(Errno::IO).contains("root"));
+            assert!(told(Errno::NOENT).ends_with("(os error 2)"));
+        }
     }
 }
