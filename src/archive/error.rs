@@ -14,7 +14,10 @@ pub use super::pool::WorkerLost;
 #[non_exhaustive]
 pub enum WriteError {
     /// The output refused bytes.
-    #[error("writing the archive failed after {bytes} bytes: {source}; what was written so far is no archive")]
+    #[error(
+        "writing the archive failed after {bytes} bytes: {source}; what was written so far is no archive{}",
+        advice(source)
+    )]
     Io {
         /// How many bytes had been written.
         bytes: u64,
@@ -61,6 +64,16 @@ pub enum WriteError {
     /// A worker thread is gone.
     #[error(transparent)]
     WorkerLost(#[from] WorkerLost),
+}
+
+/// What to do about an output that takes no more.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there, or have it written to another place"
+        }
+        _ => "",
+    }
 }
 
 impl From<WriteError> for Failure {

@@ -279,7 +279,8 @@ fn an_archive_that_could_not_be_kept_is_refused_before_anything_is_read() {
     let (work, archive) = archive();
     let nowhere = work.path().join("nowhere/a.ctz");
     let no_site = work.path().join("no-site");
-    for (output, words) in [(&archive, "--force"), (&nowhere, "is no directory")] {
+    let too_long = work.path().join(format!("{}.ctz", "n".repeat(250)));
+    for (output, words) in [(&archive, "--force"), (&nowhere, "is no directory"), (&too_long, "name too long")] {
         let output = program().arg("export").arg("--site").arg(&no_site).arg("-o").arg(output).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains(words), "{}", said(&output));

@@ -118,8 +118,9 @@ pub fn beside(target: &Path, suffix: &str) -> PathBuf {
 fn remove_leftover(path: &Path) -> Result<()> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("{} can't be made", path.display())),
         Ok(found) if found.is_file() => {}
-        _ => bail!("{} is in the way; move it, or give another name", path.display()),
+        Ok(_) => bail!("{} is in the way; move it, or give another name", path.display()),
     }
     let what = || format!("{} is in the way", path.display());
     let file = File::open(path).with_context(what)?;
