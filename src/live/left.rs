@@ -5,6 +5,7 @@
 //! given the server another limit.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,7 +67,11 @@ fn tell(path: &Path, monitor: &dyn Monitor) -> Result<(), LiveError> {
     match limit {
         Ok(limit) if limit.as_deref() != Some(OURS.as_bytes()) => {
             monitor.warning(&format!("{place}: its server had been left closed for good, and takes sessions again"));
-            fs::remove_file(path).map_err(|error| LiveError::io("remove", path, error))?;
+            match fs::remove_file(path) {
+                // Another command has seen the same at the same time.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.map_err(|error| LiveError::io("remove", path, error))?,
+            }
         }
         Ok(_) if !is_kept => monitor.warning(&format!(
             "{place}: its server was left closed, because the site was taken over by another machine, but the process that kept its door is gone, and it lets in one session at a time: stop it; or {}",
