@@ -116,6 +116,10 @@ impl<S: Source + ?Sized> Source for Folding<'_, S> {
         self.source.digest()
     }
 
+    fn take_back(&mut self, header: Header) {
+        self.source.take_back(header);
+    }
+
     fn finish(&mut self) -> Result<End, Failure> {
         self.source.finish()
     }

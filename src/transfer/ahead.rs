@@ -48,6 +48,8 @@ enum Step {
 #[derive(Default)]
 struct Batch {
     steps: VecDeque<Step>,
+    /// Memory for the list of what of it is not needed any more.
+    spent: Vec<Step>,
     bytes: usize,
     /// How far the source was at its end.
     position: Option<(u64, u64)>,
@@ -97,10 +99,11 @@ impl Ahead {
         while self.batch.steps.is_empty() && self.batch.end.is_none() {
             // Without a last batch the thread has panicked.
             let lost = || Failure::new(Class::Failed, "the thread that reads has ended; this is a bug in ctdl-dump");
-            let next = self.batches.recv().map_err(|_| lost())?;
+            let mut next = self.batches.recv().map_err(|_| lost())?;
+            let spent = mem::replace(&mut self.spent, mem::take(&mut next.spent));
             let steps = mem::replace(&mut self.batch, next).steps;
             // A source that is at its end needs no memory.
-            let _ = self.used.send(Used { steps, spent: mem::take(&mut self.spent) });
+            let _ = self.used.send(Used { steps, spent });
         }
         if self.batch.steps.is_empty() && matches!(self.batch.end, Some(Err(_))) {
             self.finish()?;
@@ -177,13 +180,13 @@ fn read_records(source: &mut dyn Source, filling: &mut Filling) -> Result<bool, 
             Some(Body::Inline(bytes)) => bytes.len(),
             _ => 0,
         };
-        if !filling.push(Step::Record(header), inline_bytes, source.position()) {
+        if !filling.push(Step::Record(header), inline_bytes, source) {
             return Ok(false);
         }
         while source.segment(&mut segment)? {
             let bytes = segment.len();
             let full = mem::replace(&mut segment, filling.segments.pop().unwrap_or_default());
-            if !filling.push(Step::Segment(full), bytes, source.position()) {
+            if !filling.push(Step::Segment(full), bytes, source) {
                 return Ok(false);
             }
         }
@@ -202,27 +205,30 @@ struct Filling<'b> {
 
 impl Filling<'_> {
     /// Takes a step, after a full batch was given away; `false` if nobody takes it any more. So a digest always stands in the batch of what it ends.
-    fn push(&mut self, step: Step, bytes: usize, position: Option<(u64, u64)>) -> bool {
+    fn push(&mut self, step: Step, bytes: usize, source: &mut dyn Source) -> bool {
         if self.batch.bytes >= BATCH_BYTES || self.batch.steps.len() >= BATCH_STEPS {
-            self.batch.position = position;
+            self.batch.position = source.position();
             if self.batches.send(mem::take(&mut self.batch)).is_err() {
                 return false;
             }
-            self.reuse();
+            self.reuse(source);
         }
         self.batch.bytes += bytes;
         self.batch.steps.push_back(step);
         true
     }
 
-    /// Frees what batches before have left behind, but for what can be used again.
-    fn reuse(&mut self) {
-        while let Ok(Used { steps, spent }) = self.used.try_recv() {
-            self.batch.steps = steps;
-            self.segments.extend(spent.into_iter().filter_map(|step| match step {
-                Step::Segment(segment) => Some(segment),
-                _ => None,
-            }));
+    /// Gives headers that nobody needs any more back to the source, and keeps segments to use them again.
+    fn reuse(&mut self, source: &mut dyn Source) {
+        while let Ok(Used { steps, mut spent }) = self.used.try_recv() {
+            for step in spent.drain(..) {
+                match step {
+                    Step::Record(header) => source.take_back(header),
+                    Step::Segment(segment) => self.segments.push(segment),
+                    Step::Digest(_) => {}
+                }
+            }
+            (self.batch.steps, self.batch.spent) = (steps, spent);
         }
     }
 }

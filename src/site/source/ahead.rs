@@ -32,6 +32,8 @@ pub struct SiteSource<'s> {
     begins_with_files: bool,
     walk: Option<Ahead>,
     batch: Batch,
+    /// What of the batch nobody needs any more.
+    spent: Vec<Step>,
     is_over: bool,
     hasher: RecordHasher,
     short_records: ShortRecords,
@@ -44,8 +46,8 @@ struct Ahead {
     thread: JoinHandle<()>,
     stop: Arc<Stop>,
     batches: Receiver<Result<Batch, ReadSiteError>>,
-    /// Takes segments that were used, for their memory.
-    used: Sender<Vec<u8>>,
+    /// Takes what was used, for its memory.
+    used: Sender<Vec<Step>>,
 }
 
 /// What came next in the walk.
@@ -85,6 +87,7 @@ impl<'s> SiteSource<'s> {
             begins_with_files: false,
             walk: None,
             batch: Batch::default(),
+            spent: Vec::new(),
             is_over: false,
             hasher: RecordHasher::default(),
             short_records: ShortRecords::default(),
@@ -111,6 +114,8 @@ impl<'s> SiteSource<'s> {
                     self.walk.insert(Ahead::start(site, options, self.begins_with_files)?)
                 }
             };
+            // A walk that is over needs no memory.
+            let _ = walk.used.send(std::mem::take(&mut self.spent));
             // Whatever goes wrong, nothing comes after it.
             self.is_over = true;
             match walk.batch(self.monitor) {
@@ -176,18 +181,18 @@ impl Source for SiteSource<'_> {
             return Ok(false);
         }
         if let Some(Step::Segment(bytes)) = self.batch.steps.pop_front() {
-            let used = std::mem::replace(segment, bytes);
+            self.spent.push(Step::Segment(std::mem::replace(segment, bytes)));
             self.hasher.body(segment);
-            if let Some(walk) = &self.walk {
-                // A walk that is over needs no memory.
-                let _ = walk.used.send(used);
-            }
         }
         Ok(true)
     }
 
     fn digest(&self) -> Digest {
         self.digest.unwrap_or_else(|| self.hasher.digest())
+    }
+
+    fn take_back(&mut self, header: Header) {
+        self.spent.push(Step::Record(header));
     }
 
     fn finish(&mut self) -> Result<End, Failure> {
@@ -241,9 +246,17 @@ impl Drop for SiteSource<'_> {
 }
 
 /// The work of the thread: ends when all was given, or nobody takes it any more.
-fn walk(mut records: WithBodies, batches: &SyncSender<Result<Batch, ReadSiteError>>, used: &Receiver<Vec<u8>>) {
+fn walk(mut records: WithBodies, batches: &SyncSender<Result<Batch, ReadSiteError>>, used: &Receiver<Vec<Step>>) {
+    // Memory for segments. Headers that come back are freed here, where they were made.
+    let mut segments = Vec::new();
     loop {
-        let batch = next_batch(&mut records, used);
+        while let Ok(spent) = used.try_recv() {
+            segments.extend(spent.into_iter().filter_map(|step| match step {
+                Step::Segment(segment) => Some(segment),
+                Step::Record(_) => None,
+            }));
+        }
+        let batch = next_batch(&mut records, &mut segments);
         let is_last = batch.as_ref().map_or(true, |batch| batch.is_last);
         if batches.send(batch).is_err() || is_last {
             return;
@@ -251,11 +264,11 @@ fn walk(mut records: WithBodies, batches: &SyncSender<Result<Batch, ReadSiteErro
     }
 }
 
-fn next_batch(records: &mut WithBodies, used: &Receiver<Vec<u8>>) -> Result<Batch, ReadSiteError> {
+fn next_batch(records: &mut WithBodies, segments: &mut Vec<Vec<u8>>) -> Result<Batch, ReadSiteError> {
     let mut batch = Batch::default();
     while batch.bytes < BATCH_BYTES && batch.steps.len() < BATCH_STEPS {
         if records.has_segment() {
-            let mut segment = used.try_recv().unwrap_or_default();
+            let mut segment = segments.pop().unwrap_or_default();
             records.segment(&mut segment)?;
             batch.bytes += segment.len();
             batch.steps.push_back(Step::Segment(segment));
