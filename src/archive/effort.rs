@@ -27,6 +27,10 @@ pub fn compressor(content: &[u8], level: i32) -> io::Result<Compressor<'static>>
             // Attachments are packed already. What lies between them is little, and a table that stays in the processor's cache finds most of it.
             compressor.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
             compressor.set_parameter(CParameter::HashLog(15))?;
+        } else {
+            // Tables large enough for all of a frame: what they forget otherwise costs as much time to write as they cost to look into.
+            compressor.set_parameter(CParameter::HashLog(19))?;
+            compressor.set_parameter(CParameter::ChainLog(18))?;
         }
     }
     Ok(compressor)
