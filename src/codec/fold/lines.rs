@@ -2,6 +2,9 @@
 
 use base64_simd::{Base64, STANDARD, STANDARD_NO_PAD};
 
+/// So many bytes of data are encoded together, or a line that is longer: a usual line alone is too short for what processors have for long texts.
+const TOGETHER_BYTES: usize = 6 << 10;
+
 /// How the base64 of some bytes stands in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lines {
@@ -37,12 +40,19 @@ impl Lines {
     /// Appends the text of `data`.
     pub fn write(&self, data: &[u8], text: &mut Vec<u8>) {
         text.reserve(self.text_bytes(data.len()));
-        let base64 = self.base64();
-        let mut lines = data.chunks(usize::from(self.groups) * 3).peekable();
-        while let Some(line) = lines.next() {
-            base64.encode_append(line, text);
-            if self.last_ends || lines.peek().is_some() {
-                text.extend_from_slice(self.line_end());
+        let (base64, groups) = (self.base64(), usize::from(self.groups));
+        let lines_together = (TOGETHER_BYTES / (groups * 3)).max(1);
+        let mut encoded = Vec::new();
+        let mut pieces = data.chunks(lines_together * groups * 3).peekable();
+        while let Some(piece) = pieces.next() {
+            encoded.clear();
+            base64.encode_append(piece, &mut encoded);
+            let mut lines = encoded.chunks(groups * 4).peekable();
+            while let Some(line) = lines.next() {
+                text.extend_from_slice(line);
+                if self.last_ends || lines.peek().is_some() || pieces.peek().is_some() {
+                    text.extend_from_slice(self.line_end());
+                }
             }
         }
     }
