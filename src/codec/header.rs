@@ -235,7 +235,7 @@ fn body_of(kind: Kind, entry: BodyEntry) -> Result<Body, &'static str> {
     };
     Ok(match entry {
         BodyEntry::Bytes(differences) if kind.has_numbers() => {
-            let mut bytes = Vec::with_capacity(differences.len() * 2);
+            let mut bytes = Vec::new();
             numbers::list(differences, limit / 8, &mut bytes).map_err(|error| error.problem)?;
             Body::Inline(bytes)
         }

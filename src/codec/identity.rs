@@ -127,11 +127,11 @@ impl ShortRecords {
 
 /// Computes the site digest: over the identity digests of all records of the site, in canonical order.
 #[derive(Debug, Clone)]
-pub struct SiteHasher(blake3::Hasher);
+pub struct SiteHasher(Hasher);
 
 impl Default for SiteHasher {
     fn default() -> Self {
-        SiteHasher(blake3::Hasher::new_derive_key(SITE_CONTEXT))
+        SiteHasher(Hasher::for_context(SITE_CONTEXT))
     }
 }
 
@@ -145,7 +145,7 @@ impl SiteHasher {
 
     /// The site digest.
     pub fn digest(&self) -> Digest {
-        self.0.finalize().into()
+        self.0.digest()
     }
 }
 

@@ -8,8 +8,9 @@ use super::super::tail::{self, DIGEST_MAGIC, Sizes};
 use crate::codec::Digest;
 use crate::codec::identity::hex;
 
-/// Bytes that one read asks for. Frames are read block by block, each block behind three bytes that tell how long it is.
-const READ_BYTES: usize = 256 << 10;
+/// Bytes that are read ahead. Frames are read block by block, each block behind three bytes that tell how long it is. Of a longer block only its beginning is
+/// among them, and all the rest goes to its place at once.
+const READ_BYTES: usize = 4 << 10;
 
 /// Finds one frame after the other.
 #[derive(Debug)]

@@ -32,12 +32,18 @@ pub fn differences(body: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the list of which these are the differences, and tells how many numbers it has; an error with more than `most`.
 pub fn list(differences: &[u8], most: usize, body: &mut Vec<u8>) -> Result<usize, NumbersError> {
+    // As many as there are last bytes, and no more than may be.
+    let numbers = differences.iter().filter(|byte| **byte & GOES_ON == 0).count();
+    body.reserve(numbers.min(most) * NUMBER_BYTES);
     let (mut at, mut count, mut number) = (0, 0, 0i64);
     while at < differences.len() {
         if count == most {
             return Err(NumbersError { problem: "more numbers than there must be", at });
         }
-        let (zigzag, bytes) = difference(&differences[at..]).map_err(|problem| NumbersError { problem, at })?;
+        let (zigzag, bytes) = match differences[at] {
+            byte if byte & GOES_ON == 0 => (u64::from(byte), 1),
+            _ => difference(&differences[at..]).map_err(|problem| NumbersError { problem, at })?,
+        };
         number = number.wrapping_add((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64));
         body.extend_from_slice(&number.to_be_bytes());
         at += bytes;
