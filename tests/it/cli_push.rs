@@ -200,7 +200,8 @@ fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site
         let script = Script::new();
         let first = std::thread::scope(|scope| {
             let first = scope.spawn(|| script.push(&archive, &["--retries", "0"]));
-            assert!(until(|| script.work.path().join(seen).exists()), "{seen}");
+            // On a busy machine a receipt may come and go between two looks.
+            assert!(until(|| script.work.path().join(seen).exists() || first.is_finished()), "{seen}");
             // A little later each time: before, in and behind the exchange.
             std::thread::sleep(std::time::Duration::from_micros(microseconds));
             let taker = fs::read_to_string(script.work.path().join("taker")).unwrap();
