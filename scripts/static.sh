@@ -111,11 +111,13 @@ first=${machines%% *}
 # An archive says when it was made, to the second: so all begin with one, and again where that was not enough.
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
   python3 -c 'import time; time.sleep(1 - time.time() % 1)'
+  exports=()
   for machine in $machines; do
     rm -f "$work/$machine.ctz"
-    "$place/ctdl-dump-$machine" -q export --site "$site" -o "$work/$machine.ctz" 2>/dev/null &
+    "$place/ctdl-dump-$machine" -q export --site "$site" -o "$work/$machine.ctz" &
+    exports+=($!)
   done
-  wait
+  for export in "${exports[@]}"; do wait "$export"; done
   taken=$(for machine in $machines; do "$place/ctdl-dump-$machine" info "$work/$machine.ctz" | grep '^taken'; done | sort -u | wc -l)
   [ "$taken" -gt 1 ] || break
 done

@@ -34,6 +34,11 @@ impl Standing {
         let leftovers = install::leftovers(site).unwrap_or_default();
         Standing { tables, is_exchanging: leftovers.iter().any(|leftover| leftover.exchanging) }
     }
+
+    /// Whether what stood there was about to be exchanged, or has been, when this was found `afterwards`.
+    pub fn is_passing(&self, afterwards: &Standing) -> bool {
+        self != afterwards || afterwards.is_exchanging
+    }
 }
 
 /// Looks at what an import may have left at a site, and what snapshots may have left in the scratch directory.

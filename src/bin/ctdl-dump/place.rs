@@ -76,7 +76,7 @@ pub fn take_site(
     let before = Standing::at(site);
     match snapshot::take(&request, &context.screen) {
         // An import has put another site there just now, or is about to.
-        Err(_) if Standing::at(site) != before => {
+        Err(_) if before.is_passing(&Standing::at(site)) => {
             look_round(site, scratch, context)?;
             Ok(snapshot::take(&request, &context.screen)?)
         }

@@ -154,7 +154,7 @@ impl Setting {
         if is_same && let Ok(outcome) = undo::restore(&mut self.admin, &self.original) {
             return Ok(Undone { is_same, outcome, admin: Some(self.admin) });
         }
-        let outcome = undo::undo(record, record.expire.min(BACK_WITHIN))?;
+        let outcome = undo::undo(record, BACK_WITHIN)?;
         // The old connection may be the only thing that was broken.
         let admin = connect(&self.socket, &self.data, self.server_start).ok().map(|(admin, _)| admin);
         Ok(Undone { is_same: admin.is_some(), outcome, admin })

@@ -307,10 +307,11 @@ pub fn machine_of(root: &Path) -> Option<PathBuf> {
     absolute.ends_with(DEBIAN_ROOT).then(|| machine.to_owned())
 }
 
-/// Without links, as far as the directory exists.
+/// Without links, as far as the directory exists; that which is missing may have a directory around it.
 fn real(directory: &Path) -> PathBuf {
-    let absolute = || std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-    std::fs::canonicalize(directory).unwrap_or_else(|_| absolute())
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let below_its_parent = || Some(std::fs::canonicalize(absolute.parent()?).ok()?.join(absolute.file_name()?));
+    std::fs::canonicalize(directory).ok().or_else(below_its_parent).unwrap_or_else(|| absolute.clone())
 }
 
 impl From<&Path> for Arrangement {

@@ -103,9 +103,9 @@ impl Target {
         fs: &Fs,
     ) -> Result<Self, InstallError> {
         let told = site.into();
-        told.check_writable()?;
         let dir = told.root();
         let site = real_paths(&told)?;
+        site.check_writable()?;
         let path = site.root().to_owned();
         let recovered = recover_with(&site, fs)?;
         if let Some(Recovered::Living(who)) = recovered.iter().find(|found| matches!(found, Recovered::Living(_))) {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::rules;
-use super::walk::{Seen, Walk, entry, list};
+use super::walk::{Seen, Walk, entry};
 use super::{InventoryError, What};
 use crate::site::arrangement::{Apart, Class};
 
@@ -34,7 +34,7 @@ impl Walk<'_> {
     }
 
     fn directory(&mut self, apart: &Apart) -> Result<(), InventoryError> {
-        for seen in list(&apart.directory, b"")? {
+        for seen in self.list(&apart.directory, b"")? {
             match apart.record_of(&seen.path) {
                 Some(record) => {
                     let rule = rules::of_record(record);

@@ -118,7 +118,7 @@ pub enum Why {
     LoopingLink,
     /// A file that a server was writing while the site was copied.
     Upload,
-    /// A directory with entries that lie so deep that the system opens no path to them.
+    /// Something that lies so deep that the system takes no path to it.
     TooDeep,
     /// Something in the root that a server with this arrangement has in another directory.
     Elsewhere,
@@ -157,7 +157,7 @@ impl fmt::Display for Why {
                 "a file that Citadel doesn't know, larger than 1 MiB; copy it by hand, or take it along with --log if it is a log"
             }
             Why::LoopingLink => "a link to the site itself or to a directory above it",
-            Why::TooDeep => "what is in it lies deeper than the system opens by a path; move it nearer to the site's directory",
+            Why::TooDeep => "it lies deeper than any path leads; move it, with its directory, to a place above",
             Why::Elsewhere => "the server has it in another directory, as the arrangement of the site says",
             Why::Foreign => "nothing of a site has this name in this directory; copy it by hand if it is needed",
             Why::Upload => "it was being uploaded while the site was copied; the next backup takes it",

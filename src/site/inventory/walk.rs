@@ -63,7 +63,7 @@ pub(super) struct Seen {
 
 impl Walk<'_> {
     fn root_directory(&mut self) -> Result<(), InventoryError> {
-        for seen in list(self.site.root(), b"")? {
+        for seen in self.list(self.site.root(), b"")? {
             let rule = in_root(&seen.path);
             if matches!(rule, Rule::Tree | Rule::State) && self.is_elsewhere(&seen) {
                 self.leave_out(seen.path, Why::Elsewhere);
@@ -131,7 +131,7 @@ impl Walk<'_> {
     }
 
     fn data(&mut self, directory: &Seen) -> Result<(), InventoryError> {
-        for seen in list(&directory.at, &directory.path)? {
+        for seen in self.list(&directory.at, &directory.path)? {
             // The name in data/ follows "data/".
             let name = seen.path.get(directory.path.len() + 1..).unwrap_or_default();
             let rule = in_data(name);
@@ -145,14 +145,7 @@ impl Walk<'_> {
     fn tree(&mut self, directory: Seen, keys: bool) -> Result<(), InventoryError> {
         let mut directories = vec![directory];
         while let Some(directory) = directories.pop() {
-            let listed = match list(&directory.at, &directory.path) {
-                Err(InventoryError::Io { source, .. }) if is_too_long(&source) => {
-                    self.leave_out(directory.path, Why::TooDeep);
-                    continue;
-                }
-                listed => listed?,
-            };
-            for seen in listed {
+            for seen in self.list(&directory.at, &directory.path)? {
                 let kind = seen.metadata.file_type();
                 if kind.is_dir() {
                     self.keep(&seen, What::Directory);
@@ -177,10 +170,10 @@ impl Walk<'_> {
 
     /// `logs/`, which an import makes.
     fn logs(&mut self, directory: &Seen) -> Result<(), InventoryError> {
-        let mut directories = list(&directory.at, &directory.path)?;
+        let mut directories = self.list(&directory.at, &directory.path)?;
         while let Some(seen) = directories.pop() {
             if seen.metadata.is_dir() {
-                directories.extend(list(&seen.at, &seen.path)?);
+                directories.extend(self.list(&seen.at, &seen.path)?);
             } else {
                 self.log(seen);
             }
@@ -235,26 +228,30 @@ impl Walk<'_> {
     pub(super) fn leave_out(&mut self, path: Vec<u8>, why: Why) {
         self.found.left_out.push(LeftOut { path, why });
     }
-}
 
-pub(super) fn list(directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
-    let io = |source| InventoryError::io(directory, source);
-    let mut listed = Vec::new();
-    for item in std::fs::read_dir(directory).map_err(io)? {
-        let item = item.map_err(io)?;
-        let at = item.path();
-        let metadata = std::fs::symlink_metadata(&at).map_err(|source| InventoryError::io(&at, source))?;
-        let name = item.file_name().into_vec();
-        let path = match path {
-            b"" => name,
-            path => [path, b"/", &name].concat(),
-        };
-        listed.push(Seen { path, at, metadata });
+    /// What is in a directory. What lies too deep is left out.
+    pub(super) fn list(&mut self, directory: &Path, path: &[u8]) -> Result<Vec<Seen>, InventoryError> {
+        let io = |source| InventoryError::io(directory, source);
+        let mut listed = Vec::new();
+        for item in std::fs::read_dir(directory).map_err(io)? {
+            let item = item.map_err(io)?;
+            let at = item.path();
+            let name = item.file_name().into_vec();
+            let path = match path {
+                b"" => name,
+                path => [path, b"/", &name].concat(),
+            };
+            match std::fs::symlink_metadata(&at) {
+                Ok(metadata) => listed.push(Seen { path, at, metadata }),
+                Err(error) if is_too_long(&error) => self.leave_out(path, Why::TooDeep),
+                Err(error) => return Err(InventoryError::io(&at, error)),
+            }
+        }
+        Ok(listed)
     }
-    Ok(listed)
 }
 
-/// Whether something lies so deep that no path leads there (`PATH_MAX`): a server can't open it either.
+/// Whether something lies so deep that the system takes no path to it: one has 4,095 bytes at most.
 fn is_too_long(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::InvalidFilename
 }

@@ -54,7 +54,7 @@ pub enum ReadSiteError {
         needed_bytes: u64,
     },
     /// A pair whose key is longer than that of any record.
-    #[error("{path}: {pair}: the key has {bytes} bytes, and an archive takes no longer one than {limit}", path = path.display())]
+    #[error("{path}: {pair}: the key has {bytes} bytes, and an archive takes no longer one than {limit}; `export --salvage` alone goes on without the pair, and names it", path = path.display())]
     KeyTooLong {
         /// The table.
         path: PathBuf,

@@ -34,6 +34,8 @@ pub(super) fn notice(tables: &Tables) -> Result<Option<String>, ReadSiteError> {
             let is_struct = number != table::MESSAGES
                 || matches!(parse_message_key(dialect.layout, &item.key), Some(MessageKey::Metadata(_)));
             let value_bytes = match number {
+                // One that is a `table` record whatever is in it.
+                table::VISITS if item.value.len() as usize > MAX_PAIR_VALUE_BYTES => continue,
                 // Packed; the beginning of one says its length.
                 table::VISITS => {
                     let value = pairs.read_all(&item.value, MAX_PAIR_VALUE_BYTES as u64)?;

@@ -181,6 +181,8 @@ fn what_is_longer_than_980_has_it_in_a_newer_release_is_carried_as_bytes_and_sai
     });
     scene.change(1, |pairs| pairs.iter_mut().for_each(|(_, value)| value.extend(*b"new part")));
     scene.change(5, |pairs| pairs.iter_mut().skip(3).for_each(|(_, value)| *value = grown_visit(value)));
+    // So long that nobody looks at what is in it.
+    scene.change(5, |pairs| pairs[0].1 = vec![7; 1_048_577]);
     let output = done(&["list", text(&scene.site), "room"]);
     let warned = said(&output);
     let users = pairs(&scene.table(1)).0.len();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use ctdl_dump::record::Layout;
 
-use super::named::named;
+use super::named::{named, output};
 use super::wait::waiting_time;
 use super::{ArrangementOptions, TablesOptions};
 
@@ -31,7 +31,7 @@ pub struct Export {
     #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,
     /// Write to FILE instead of standard output; it appears when it is complete, until then it is FILE.partial
-    #[arg(short, long, value_name = "FILE", value_parser = named(), value_hint = ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_parser = output(), value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Replace FILE if it exists, once the new archive is complete
     #[arg(long, requires = "output")]
@@ -44,7 +44,7 @@ pub struct Export {
     /// Refuse new logins and mail for the time of the copy; users are told, and have WAIT to leave (90, 90s, 5m)
     #[arg(long, value_name = "WAIT", value_parser = waiting_time, help_heading = "Ways to take it")]
     pub single_user: Option<Duration>,
-    /// Take what can be had of torn tables, and list what is lost (exit code 5)
+    /// Take what can be had of torn tables, and what an archive can hold, and list what is lost (exit code 5)
     #[arg(long, help_heading = "Ways to take it")]
     pub salvage: bool,
     /// Take a log file along (may be given more than once); an import puts it into `logs/` of the site

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::named::named;
+use super::named::output;
 use super::{ArrangementOptions, TablesOptions};
 
 /// Say what an archive or a site is.
@@ -99,7 +99,7 @@ pub struct Extract {
     #[arg(value_name = "KEY", required = true)]
     pub keys: Vec<String>,
     /// Write files into DIR, which is made if need be; nothing that is there is replaced
-    #[arg(short, long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
+    #[arg(short, long, value_name = "DIR", value_parser = output(), value_hint = ValueHint::DirPath)]
     pub output: Option<PathBuf>,
     /// Of a room: every message that it lists
     #[arg(long, requires = "output")]
