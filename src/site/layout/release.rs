@@ -6,7 +6,7 @@ use crate::record::{Layout, printable};
 const SETTING: &str = "MM_hosted_upgrade_level";
 
 /// The first release whose structs are known to be these.
-pub(super) const FIRST: i64 = 706;
+pub const FIRST: i64 = 706;
 
 /// A greater number is no release: they rise by some hundred in ten years.
 const LAST: i64 = 9999;

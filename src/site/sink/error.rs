@@ -100,6 +100,15 @@ pub enum WriteSiteError {
         /// Its key.
         key: String,
     },
+    /// A server would take the site for one of release 0.
+    #[error(
+        "the site is of release {release} and has no number in the setting MM_hosted_upgrade_level: a server takes that for 0, and gives the user admin a password that everybody knows; \
+         where the settings were lost (ctdl-dump list ARCHIVE loss), take out messages and files with ctdl-dump extract"
+    )]
+    NoLevel {
+        /// The release of the site.
+        release: i64,
+    },
     /// What was written is not what was to be written.
     #[error("what was read back from {path} is not what was written ({what}); check the disk and its space, and import again", path = path.display())]
     Readback {

@@ -163,6 +163,7 @@ impl SiteSink {
 
     /// Writes a record that is one pair.
     fn pair(&mut self, header: &Header, body: &[u8]) -> Result<(), WriteSiteError> {
+        self.structs.see(header, body);
         let pair = layout::encode_pair(header, body, self.dialect, self.adapter.is_same_layout())?;
         agreement::of_pair(header, body, &pair, self.dialect)?;
         self.tables.put(&pair)
@@ -339,6 +340,7 @@ impl Sink for SiteSink {
             let misfits = std::mem::replace(&mut self.misfits, Misfits::new(self.target));
             return Err(WriteSiteError::Misfits(misfits).into());
         }
+        self.structs.check_level(self.dialect.release)?;
         self.struct_files(None)?;
         self.tallies = self.tables.finish()?;
         Ok(self.files.finish()?)

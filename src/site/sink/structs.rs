@@ -7,6 +7,10 @@ use crate::record::schema::{CONFIG_FILE, CONTROL_FILE, REFCOUNT_FILE};
 use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Kind};
 use crate::site::layout::{self, Dialect};
 
+/// The setting that says of which release a site is.
+const LEVEL: &[u8] = b"MM_hosted_upgrade_level";
+/// The first release that has its settings in a table.
+const FIRST_WITH_SETTINGS: i64 = 902;
 /// A server's queue of reference counts is never so long.
 const MOST_QUEUE_BYTES: usize = 16 << 20;
 
@@ -16,6 +20,7 @@ pub(super) struct StructFiles {
     settings: Vec<Header>,
     controls: Vec<Header>,
     queue: Vec<u8>,
+    has_level: bool,
 }
 
 /// A file, and the record that it would be if it were no struct.
@@ -28,6 +33,24 @@ impl StructFiles {
     /// Takes a setting that comes from `citadel.config`.
     pub fn setting(&mut self, setting: &Header) {
         self.settings.push(setting.clone());
+    }
+
+    /// Looks at a record that becomes a pair, whether it is the setting that tells a server its release.
+    pub fn see(&mut self, header: &Header, body: &[u8]) {
+        let is_level = header.kind == Kind::Config && header.key.last_name() == Some(LEVEL);
+        let is_number = || std::str::from_utf8(body).is_ok_and(|level| level.trim().parse::<i64>().is_ok());
+        self.has_level |= is_level && is_number();
+    }
+
+    /// Fails if a server of this release would take the site for one of release 0.
+    ///
+    /// # Errors
+    /// When there was no number of the release among the settings. Before release 902 it is in `citadel.control`.
+    pub fn check_level(&self, release: i64) -> Result<(), WriteSiteError> {
+        match self.has_level || release < FIRST_WITH_SETTINGS {
+            true => Ok(()),
+            false => Err(WriteSiteError::NoLevel { release }),
+        }
     }
 
     /// Takes the record of a file.

@@ -44,7 +44,7 @@ impl Site {
         let data_owner = data_owner(parts.site.root())?;
         let has_settings = tables.has_settings()?;
         let control = if has_settings { None } else { release_in_control_file(&parts, tables.layout)? };
-        let release_by = tables.find_release(has_settings, control)?;
+        let release_by = tables.find_release(has_settings, control, !parts.losses.is_empty())?;
         let mut owners = Owners::new(data_owner.0, data_owner.1);
         let structs = Structs::read(&parts, tables.dialect(), has_settings, &mut owners)?;
         let info = site_info(&tables, &structs, &parts, release_by, owners)?;

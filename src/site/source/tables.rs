@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::ReadSiteError;
 use crate::record::{ByteOrder, Layout};
 use crate::site::btree::{Item, Table};
-use crate::site::layout::{self, Detected, Dialect, MAX_PAIR_VALUE_BYTES, Shown, table};
+use crate::site::layout::{
+    self, Detected, Dialect, FIRST, MAX_PAIR_VALUE_BYTES, ReleaseError, Shown, TRIED, USER, table,
+};
 use crate::site::settled::is_void;
 
 /// All tables that are there, and the layout of what is in them.
@@ -88,12 +90,37 @@ impl Tables {
         Ok(table.items().next_into(&mut Item::default())?)
     }
 
-    /// Finds the release whose schema the tables have, and gives back what told it. `control` is what stands in `citadel.control`.
-    pub fn find_release(&mut self, has_settings: bool, control: Option<i64>) -> Result<String, ReadSiteError> {
+    /// Finds the release whose schema the tables have, and gives back what told it. `control` is what stands in `citadel.control`. Where `is_torn`, what would have
+    /// told it may be lost: then the users do.
+    pub fn find_release(
+        &mut self,
+        has_settings: bool,
+        control: Option<i64>,
+        is_torn: bool,
+    ) -> Result<String, ReadSiteError> {
         let level = self.setting("MM_hosted_upgrade_level")?;
-        let (release, by) = layout::release(level.as_deref(), has_settings, control, self.layout)?;
+        let (release, by) = match layout::release(level.as_deref(), has_settings, control, self.layout) {
+            Err(ReleaseError::Absent) if is_torn => (
+                self.release_of_users()?.ok_or(ReleaseError::Absent)?,
+                "the length of its users, for what would tell it is lost",
+            ),
+            told => told?,
+        };
         self.release = release;
         Ok(by.to_owned())
+    }
+
+    /// The last release whose users are as long as the longest one that there is; `None` if no release has such.
+    fn release_of_users(&self) -> Result<Option<i64>, ReadSiteError> {
+        let Some(users) = self.get(table::USERS) else { return Ok(None) };
+        let (mut items, mut item, mut longest) = (users.items(), Item::default(), 0);
+        let sizes = USER.sizes(self.layout);
+        while items.next_into(&mut item)? {
+            let bytes = item.value.len() as usize;
+            longest = longest.max(if sizes.contains(&bytes) { bytes } else { 0 });
+        }
+        let layout = self.layout;
+        Ok((FIRST..=TRIED).rev().find(|release| USER.size(Dialect { layout, release: *release }) == longest))
     }
 
     /// How the server wrote that they are of.

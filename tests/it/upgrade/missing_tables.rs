@@ -1,4 +1,4 @@
-//! Tables that aren't there, or have nothing in them: those that a site's release doesn't have are no reason to refuse it, others are.
+//! Tables that aren't there, or have nothing in them: those that a site's release doesn't have are no reason to refuse it, others are, except for a salvage.
 
 use std::fs::{remove_file, write};
 use std::path::Path;
@@ -41,5 +41,27 @@ fn an_empty_file_in_place_of_a_table_that_the_site_has_is_damage() {
         let (code, said, _) = export(name, |site| remove_file(site.join("data").join(table)).unwrap());
         assert_eq!(code, 4, "{name}, {table}: {said}");
         assert!(said.contains(table) && said.contains("there is no such table"), "{said}");
+    }
+}
+
+#[test]
+fn a_site_that_has_lost_its_settings_is_salvaged_by_the_length_of_its_users() {
+    for (name, release) in [("small-2016", 911), ("small", 980)] {
+        let (site, work) = (unpack_site(name), tempfile::tempdir().unwrap());
+        let [archive, target] = ["salvaged.ctz", "target"].map(|name| work.path().join(name));
+        write(site.path().join("data/cdb.0d"), "").unwrap();
+        let salvage = run(&["export", "--salvage", "--site", text(site.path()), "-o", text(&archive)]);
+        assert_eq!(salvage.status.code(), Some(5), "{}", said(&salvage));
+        assert!(said(&salvage).contains("lost: table cdb.0d"), "{}", said(&salvage));
+        let info = done(&["info", "--json", text(&archive)]);
+        let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
+        assert_eq!(info["release"], release, "{info}");
+        done(&["extract", text(&archive), "message", "100"]);
+        // An upgrade makes settings; as it was, a server would take the site for one of release 0.
+        let as_it_was = ["import", text(&archive), "--site", text(&target), "--keep-release", "--no-read-back"];
+        let refused = run(&as_it_was);
+        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+        assert!(said(&refused).contains("gives the user admin a password that everybody knows"), "{}", said(&refused));
+        assert!(!target.exists());
     }
 }
