@@ -11,10 +11,8 @@ use super::server::program;
 use crate::processes::EndedAtLast;
 use crate::support::PROGRAM;
 
-/// Shorter than the ten seconds between two words to a peer that waits.
+/// Shorter than the ten seconds between two words to a peer that waits, and than the minute for which a guardian waits at most.
 const SOON: Duration = Duration::from_secs(8);
-/// Shorter than the minute for which a guardian waits at most, and than any time that was agreed on here and must not be waited for.
-const IN_TIME: Duration = Duration::from_secs(45);
 
 /// A process that moves the site away, at the moment at which its server refuses sessions.
 fn moving(scene: &Scene, peer: &str, times: &[&str]) -> EndedAtLast {
@@ -62,7 +60,7 @@ fn a_client_that_stands_still_in_the_lease_loses_it() {
     let pull = moving(&scene, &format!("unix:{}", scene.socket.display()), &["--wait", "0", "--expire", "1s"]);
     send(&pull, Signal::STOP);
     scene.serving.logged("a peer in single-user mode was silent for too long");
-    assert_given_back_within(&scene, IN_TIME);
+    assert_given_back_within(&scene, SOON);
     send(&pull, Signal::KILL);
 }
 
@@ -73,7 +71,7 @@ fn a_server_that_stands_still_loses_the_lease_when_it_would_have_expired() {
     client.single_user(0, 1, &mut |_| ()).unwrap();
     let serving = Pid::from_child(&scene.serving.child);
     kill_process(serving, Signal::STOP).unwrap();
-    assert_given_back_within(&scene, IN_TIME);
+    assert_given_back_within(&scene, SOON);
     kill_process(serving, Signal::CONT).unwrap();
     assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
     assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
@@ -85,7 +83,7 @@ fn a_lease_whose_guardian_is_killed_ends() {
     let (_stream, mut client) = scene.connect();
     client.single_user(0, 500, &mut |_| ()).unwrap();
     kill_process(scene.guardian(), Signal::KILL).unwrap();
-    assert_given_back_within(&scene, IN_TIME);
+    assert_given_back_within(&scene, SOON);
     assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
     assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
 }
