@@ -5,18 +5,9 @@ use std::process::{Command, Output, Stdio};
 use crate::cli_trouble::{archive, names, program, said, unread};
 use crate::support::{PROGRAM, isolated, unpack_site};
 
-/// Runs the program with a limit on the size of files, which fails like a full disk, at a place that is the same on every machine.
-fn limited(kibibytes: u32, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    let script = format!("ulimit -f {kibibytes}; exec \"$@\"");
-    let mut command = isolated(Command::new("bash"));
-    command.arg("-c").arg(script).arg("bash").arg(PROGRAM);
-    command.args(arguments.iter().map(AsRef::as_ref));
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-/// Runs the program with so much memory.
-fn cramped(kibibytes: u32, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    let script = format!("ulimit -v {kibibytes}; exec \"$@\"");
+/// Runs the program under a limit of the shell: `-f 500` fails like a full disk, at a place that is the same on every machine.
+fn limited(limit: &str, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    let script = format!("ulimit {limit}; exec \"$@\"");
     let mut command = isolated(Command::new("bash"));
     command.arg("-c").arg(script).arg("bash").arg(PROGRAM);
     command.args(arguments.iter().map(AsRef::as_ref));
@@ -32,7 +23,7 @@ fn what_finds_no_memory_says_so_and_the_same_command_works_when_there_is_some() 
     let import: [&dyn AsRef<std::ffi::OsStr>; 5] = [&"import", &archive, &"--site", &target, &"--replace"];
     for arguments in [export.as_slice(), &import] {
         for mebibytes in [35, 50, 70, 100, 150] {
-            let output = cramped(mebibytes << 10, arguments);
+            let output = limited(&format!("-v {}", mebibytes << 10), arguments);
             let told = said(&output).contains("memory");
             let is_known = output.status.success() || (told && output.status.code().unwrap_or(1) == 1);
             assert!(is_known, "{mebibytes} MiB: {}: {}", output.status, said(&output));
@@ -48,7 +39,7 @@ fn what_finds_no_memory_says_so_and_the_same_command_works_when_there_is_some() 
 #[test]
 fn an_export_that_finds_no_space_leaves_nothing() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
-    let output = limited(500, &[&"export", &"--site", &site.path(), &"-o", &work.path().join("a.ctz")]);
+    let output = limited("-f 500", &[&"export", &"--site", &site.path(), &"-o", &work.path().join("a.ctz")]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("writing the archive failed after"), "{}", said(&output));
     assert_eq!(names(work.path()), [""; 0]);
@@ -57,7 +48,7 @@ fn an_export_that_finds_no_space_leaves_nothing() {
 #[test]
 fn an_import_that_finds_no_space_leaves_the_target_as_it_was() {
     let (work, archive) = archive();
-    let output = limited(500, &[&"import", &archive, &"--site", &work.path().join("site")]);
+    let output = limited("-f 500", &[&"import", &archive, &"--site", &work.path().join("site")]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("cdb."), "{}", said(&output));
     assert_eq!(names(work.path()), ["a.ctz"]);

@@ -37,7 +37,7 @@ pub use keys::{
 pub use metadata::{Metadata, decode_metadata, encode_metadata};
 pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};
 pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, table_record};
-pub use release::{FIRST, ReleaseError, release};
+pub use release::{FIRST, RELEASE_SETTING, ReleaseError, release};
 pub use shown::Shown;
 pub use structs::{FLOOR, METADATA, ROOM, USE, USEID, USER, VISIT};
 pub use visit::visit_bytes;

@@ -3,7 +3,7 @@
 use crate::record::{Layout, printable};
 
 /// The setting that says which release's schema the tables have.
-const SETTING: &str = "MM_hosted_upgrade_level";
+pub const RELEASE_SETTING: &str = "MM_hosted_upgrade_level";
 
 /// The first release whose structs are known to be these.
 pub const FIRST: i64 = 706;
@@ -17,12 +17,12 @@ const LAST: i64 = 9999;
 pub enum ReleaseError {
     /// Nothing tells it.
     #[error(
-        "nothing tells the site's release: there is neither the setting {SETTING} in cdb.0d nor a citadel.control that can be read; name the directory that holds citadel.control and data/ with --site, or start a copy of the site once with its own server"
+        "nothing tells the site's release: there is neither the setting {RELEASE_SETTING} in cdb.0d nor a citadel.control that can be read; name the directory that holds citadel.control and data/ with --site, or start a copy of the site once with its own server"
     )]
     Absent,
     /// The setting is no number.
     #[error(
-        "the site's setting {SETTING} is \"{value}\", which is no number of a release, and a server would take it for 0; set it right on the old server (CONF PUTVAL) and export again"
+        "the site's setting {RELEASE_SETTING} is \"{value}\", which is no number of a release, and a server would take it for 0; set it right on the old server (CONF PUTVAL) and export again"
     )]
     NoNumber {
         /// The setting, as a person reads it.

@@ -7,8 +7,6 @@ use crate::record::schema::{CONFIG_FILE, CONTROL_FILE, REFCOUNT_FILE};
 use crate::record::{Body, Fields, Header, INLINE_BODY_BYTES, Kind};
 use crate::site::layout::{self, Dialect};
 
-/// The setting that says of which release a site is.
-const LEVEL: &[u8] = b"MM_hosted_upgrade_level";
 /// The first release that has its settings in a table.
 const FIRST_WITH_SETTINGS: i64 = 902;
 /// A server's queue of reference counts is never so long.
@@ -37,7 +35,8 @@ impl StructFiles {
 
     /// Looks at a record that becomes a pair, whether it is the setting that tells a server its release.
     pub fn see(&mut self, header: &Header, body: &[u8]) {
-        let is_level = header.kind == Kind::Config && header.key.last_name() == Some(LEVEL);
+        let is_level =
+            header.kind == Kind::Config && header.key.last_name() == Some(layout::RELEASE_SETTING.as_bytes());
         let is_number = || std::str::from_utf8(body).is_ok_and(|level| level.trim().parse::<i64>().is_ok());
         self.has_level |= is_level && is_number();
     }

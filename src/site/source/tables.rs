@@ -98,7 +98,7 @@ impl Tables {
         control: Option<i64>,
         is_torn: bool,
     ) -> Result<String, ReadSiteError> {
-        let level = self.setting("MM_hosted_upgrade_level")?;
+        let level = self.setting(layout::RELEASE_SETTING)?;
         let (release, by) = match layout::release(level.as_deref(), has_settings, control, self.layout) {
             Err(ReleaseError::Absent) if is_torn => (
                 self.release_of_users()?.ok_or(ReleaseError::Absent)?,
