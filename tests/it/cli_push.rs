@@ -2,9 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use rustix::fs::inotify;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -186,6 +189,28 @@ fn a_push_of_which_only_the_last_answer_was_lost_is_done() {
     assert_code(&script.push(site.path(), &[]), 6);
 }
 
+/// What comes into a directory, however soon it goes again.
+struct Arrivals(OwnedFd);
+
+impl Arrivals {
+    fn at(directory: &Path) -> Arrivals {
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).unwrap();
+        inotify::add_watch(&watch, directory, inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO).unwrap();
+        Arrivals(watch)
+    }
+
+    fn have_brought(&self, name: &str) -> bool {
+        let mut memory = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.0, &mut memory);
+        while let Ok(event) = events.next() {
+            if event.file_name().is_some_and(|found| found.to_bytes() == name.as_bytes()) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
 #[test]
 fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site_or_the_new_one() {
     let (site, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
@@ -198,10 +223,10 @@ fn a_receiver_that_is_killed_while_it_builds_or_at_the_exchange_has_the_old_site
     let mut olds = 0;
     for (seen, microseconds) in cases {
         let script = Script::new();
+        let arrivals = Arrivals::at(script.work.path());
         let first = std::thread::scope(|scope| {
             let first = scope.spawn(|| script.push(&archive, &["--retries", "0"]));
-            // On a busy machine a receipt may come and go between two looks.
-            assert!(until(|| script.work.path().join(seen).exists() || first.is_finished()), "{seen}");
+            assert!(until(|| arrivals.have_brought(seen)), "{seen}");
             // A little later each time: before, in and behind the exchange.
             std::thread::sleep(std::time::Duration::from_micros(microseconds));
             let taker = fs::read_to_string(script.work.path().join("taker")).unwrap();

@@ -1,6 +1,6 @@
 //! What can go wrong while a site is checked. Damage is no error here but a finding.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Class, Failure};
 use crate::site::btree::TableError;
@@ -31,6 +31,13 @@ pub enum CheckError {
     /// The external sort failed.
     #[error(transparent)]
     Sort(#[from] SortError),
+}
+
+impl CheckError {
+    /// A failure to list the tables of a data directory.
+    pub(in crate::site) fn unlisted(data: &Path) -> impl Fn(std::io::Error) -> CheckError + '_ {
+        |source| CheckError::List { path: data.to_owned(), source }
+    }
 }
 
 impl From<TableError> for CheckError {

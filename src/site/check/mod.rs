@@ -28,5 +28,4 @@ pub(in crate::site) use references::references_of;
 pub(in crate::site) use rooms::room_keys;
 pub use subject::Subject;
 pub(in crate::site) use subject::key_text;
-pub(in crate::site) use walk::table_names;
 pub use walk::{NamedWalk, Walked, walk_table, walk_tables};

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::CheckError;
 use crate::monitor::Monitor;
 use crate::site::btree::{Item, Place, Table, TableError};
-use crate::site::settled::{is_table_name, is_void};
+use crate::site::settled::table_names;
 
 /// What a whole table holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub type NamedWalk = (String, Result<Walked, TableError>);
 /// When the directory can't be listed, or the user interrupts.
 pub fn walk_tables(data: &Path, monitor: &dyn Monitor) -> Result<Vec<NamedWalk>, CheckError> {
     let mut walked = Vec::new();
-    for name in table_names(data)? {
+    for name in table_names(data).map_err(CheckError::unlisted(data))? {
         let found = Table::open(&data.join(&name)).and_then(|table| walk_table(&table, monitor));
         if let Err(TableError::Interrupted) = found {
             return Err(CheckError::Interrupted);
@@ -62,17 +62,4 @@ pub fn walk_tables(data: &Path, monitor: &dyn Monitor) -> Result<Vec<NamedWalk>,
         walked.push((name, found));
     }
     Ok(walked)
-}
-
-/// The names of the tables in a data directory, in order.
-pub(in crate::site) fn table_names(data: &Path) -> Result<Vec<String>, CheckError> {
-    let unlisted = |source| CheckError::List { path: data.to_path_buf(), source };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(data).map_err(unlisted)? {
-        let entry = entry.map_err(unlisted)?;
-        let name = entry.file_name().into_string().ok();
-        names.extend(name.filter(|name| is_table_name(name) && !is_void(&entry.path())));
-    }
-    names.sort();
-    Ok(names)
 }

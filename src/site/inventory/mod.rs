@@ -120,6 +120,8 @@ pub enum Why {
     Upload,
     /// Something that lies so deep that the system takes no path to it.
     TooDeep,
+    /// An empty file in place of a table that no server of the site has made, as far as is known.
+    EmptyTable,
     /// Something in the root that a server with this arrangement has in another directory.
     Elsewhere,
     /// Something in a directory beside the root that none of the files of a site there is called.
@@ -158,6 +160,7 @@ impl fmt::Display for Why {
             }
             Why::LoopingLink => "a link to the site itself or to a directory above it",
             Why::TooDeep => "it lies deeper than any path leads; move it, with its directory, to a place above",
+            Why::EmptyTable => "a table that the site's release doesn't have, with nothing in it; look whether it was ever more, or remove it",
             Why::Elsewhere => "the server has it in another directory, as the arrangement of the site says",
             Why::Foreign => "nothing of a site has this name in this directory; copy it by hand if it is needed",
             Why::Upload => "it was being uploaded while the site was copied; the next backup takes it",

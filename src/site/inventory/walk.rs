@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use super::rules::{Rule, begins_like_a_program, in_data, in_root};
 use super::{Entry, Inventory, InventoryError, LARGEST_UNKNOWN_FILE, LeftOut, Note, What, Why, links};
 use crate::site::arrangement::Arrangement;
+use crate::site::settled::is_void;
 
 /// Takes the inventory of a site. Links are never followed, except for those that stand in place of one of the site's own
 /// directories (`files` on another disk), and to find the content of keys.
@@ -134,7 +135,10 @@ impl Walk<'_> {
         for seen in self.list(&directory.at, &directory.path)? {
             // The name in data/ follows "data/".
             let name = seen.path.get(directory.path.len() + 1..).unwrap_or_default();
-            let rule = in_data(name);
+            let rule = match is_void(&seen.at) {
+                true => Rule::LeftOut(Why::EmptyTable),
+                false => in_data(name),
+            };
             let path = self.site.record_in_data(name).unwrap_or_else(|| seen.path.clone());
             self.single(Seen { path, ..seen }, rule)?;
         }

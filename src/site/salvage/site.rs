@@ -8,7 +8,8 @@ use super::{Loss, SalvageError, salvage_table};
 use crate::monitor::Monitor;
 use crate::record::{ByteOrder, Layout};
 use crate::site::btree::{DEFAULT_PAGE_SIZE, Table, TableError, TableWriter, can_be_torn};
-use crate::site::check::{CheckError, Subject, references_of, room_keys, table_names, walk_table};
+use crate::site::check::{CheckError, Subject, references_of, room_keys, walk_table};
+use crate::site::settled::table_names;
 use crate::site::source::{Tables, table_number};
 
 /// What came of a site.
@@ -37,7 +38,7 @@ pub fn salvage_site(
     let mut losses = Losses::default();
     let (mut whole_tables, mut salvaged_tables, mut torn, mut hopeless) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for name in table_names(data)? {
+    for name in table_names(data).map_err(CheckError::unlisted(data))? {
         let source = data.join(&name);
         let walked = Table::open(&source).and_then(|table| walk_table(&table, monitor));
         match walked {

@@ -63,10 +63,13 @@ impl TableLsns {
 
 /// Names of the tables in `data`, in order: `cdb.` and two lower-case hexadecimal digits, as every release names them. An empty file that no server of the
 /// site has made is none.
-pub fn table_names(data: &Path) -> Result<Vec<String>, SettledError> {
+///
+/// # Errors
+/// When the directory can't be listed.
+pub fn table_names(data: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(data).map_err(|source| SettledError::io(data, source))? {
-        let entry = entry.map_err(|source| SettledError::io(data, source))?;
+    for entry in std::fs::read_dir(data)? {
+        let entry = entry?;
         if let Some(name) = entry.file_name().to_str()
             && is_table_name(name)
             && !is_void(&entry.path())

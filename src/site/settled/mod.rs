@@ -100,7 +100,7 @@ impl fmt::Display for Note {
 /// otherwise unsettled is an answer, not an error.
 pub fn examine(data: &Path, site: impl Into<Arrangement>) -> Result<State, SettledError> {
     let io = |source| SettledError::io(data, source);
-    let names = lsn::table_names(data)?;
+    let names = lsn::table_names(data).map_err(|source| SettledError::io(data, source))?;
     if names.is_empty() {
         return Err(SettledError::NoTables { data: data.to_owned() });
     }

@@ -7,7 +7,7 @@ use super::SnapshotError;
 use super::block::{Copy, Original, Progress};
 use super::moving::{MovingTable, Patience};
 use crate::monitor::Monitor;
-use crate::site::settled::{is_table_name, is_void};
+use crate::site::settled::table_names;
 
 /// Whether anybody may write the tables while they are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub(super) fn copy_tables_with(
     patience: Patience,
     monitor: &dyn Monitor,
 ) -> Result<CopiedTables, SnapshotError> {
-    let names = table_names(data)?;
+    let listed = |data: &Path| table_names(data).map_err(|error| SnapshotError::source(data, error));
+    let names = listed(data)?;
     let mut tables = Vec::new();
     let mut bytes = 0_u64;
     for name in &names {
@@ -69,7 +70,7 @@ pub(super) fn copy_tables_with(
         bytes = bytes.saturating_add(original.bytes()?);
         tables.push((name, original));
     }
-    for name in table_names(into)? {
+    for name in listed(into)? {
         let left = into.join(name);
         std::fs::remove_file(&left).map_err(|error| SnapshotError::scratch("remove", &left, error))?;
     }
@@ -102,7 +103,7 @@ pub(super) fn copy_tables_with(
     if !moving.is_empty() {
         copy_moving(moving, patience, &mut copied, &mut progress)?;
     }
-    let now = table_names(data)?;
+    let now = listed(data)?;
     if now != names {
         let came_or_went =
             names.iter().find(|name| !now.contains(name)).or(now.iter().find(|name| !names.contains(name)));
@@ -161,19 +162,6 @@ fn wait_until(due: Instant, progress: &Progress<'_>) -> Result<(), SnapshotError
         }
         std::thread::sleep(left.min(SHORT_WAIT));
     }
-}
-
-/// Names of the tables in `data`, in order.
-fn table_names(data: &Path) -> Result<Vec<String>, SnapshotError> {
-    let io = |error| SnapshotError::source(data, error);
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(data).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name();
-        names.extend(name.to_str().filter(|name| is_table_name(name) && !is_void(&entry.path())).map(str::to_owned));
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// The page size that the meta page says (magic at byte 12, size at byte 20); 4,096 where that makes no sense.

@@ -24,7 +24,7 @@ pub(super) fn take(
     // The rest of the work sees one directory of tables, wherever they lie.
     let in_place = bench.scratch.data();
     let real = std::path::absolute(data).map_err(|error| scratch(data, error))?;
-    for name in settled::table_names(data).map_err(super::unreadable)? {
+    for name in settled::table_names(data).map_err(|error| super::source(data, error))? {
         let link = in_place.join(&name);
         symlink(real.join(&name), &link).map_err(|error| scratch(&link, error))?;
     }
