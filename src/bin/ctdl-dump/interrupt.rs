@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks the work to stop and clean up, the second ends the program at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks the work to stop and clean up, another one, a moment later, ends the program at once.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+
+/// What comes so soon after the first signal is the same once more: `timeout` and others signal the program, and then its process group.
+const SAME_WITHIN: Duration = Duration::from_millis(500);
 
 /// Whether a signal has come.
 #[derive(Debug)]
@@ -30,13 +33,15 @@ impl Interrupt {
     pub fn listen() -> io::Result<Self> {
         let is_set = Arc::new(AtomicBool::new(false));
         let (wake, write_end) = UnixStream::pair()?;
+        // Where nobody can wait until it is old, it is so at once.
+        let is_old = wake.try_clone().and_then(getting_old).unwrap_or_else(|_| Arc::clone(&is_set));
         let ignored = ignored_signals();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             if ignored & (1 << (signal - 1)) != 0 {
                 continue;
             }
-            // Handlers run in this order: the second signal finds the flag set and acts as if there were no handler.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_set))?;
+            // Handlers run in this order: once the first signal is old, another one acts as if there were no handler.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_old))?;
             signal_hook::flag::register(signal, Arc::clone(&is_set))?;
             signal_hook::low_level::pipe::register(signal, write_end.try_clone()?)?;
         }
@@ -51,7 +56,7 @@ impl Interrupt {
         self.is_set.load(Ordering::Relaxed) && !self.is_deferred.load(Ordering::Relaxed)
     }
 
-    /// Lets nothing be interrupted for as long as the guard lives: for steps that belong together. A second signal ends the program all the same.
+    /// Lets nothing be interrupted for as long as the guard lives: for steps that belong together. A later signal ends the program all the same.
     pub fn defer(&self) -> Deferred<'_> {
         self.is_deferred.store(true, Ordering::Relaxed);
         Deferred(self)
@@ -107,6 +112,18 @@ impl Interrupt {
     }
 }
 
+/// Becomes true a while after the first signal.
+fn getting_old(wake: UnixStream) -> io::Result<Arc<AtomicBool>> {
+    let is_old = Arc::new(AtomicBool::new(false));
+    let later = Arc::clone(&is_old);
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        while poll(&mut [PollFd::new(&wake, PollFlags::IN)], None) == Err(rustix::io::Errno::INTR) {}
+        std::thread::sleep(SAME_WITHIN);
+        later.store(true, Ordering::Relaxed);
+    })?;
+    Ok(is_old)
+}
+
 /// Signals are noticed again when it is dropped.
 pub struct Deferred<'i>(&'i Interrupt);
 
@@ -127,4 +144,24 @@ fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_first_signal_gets_old_after_a_while() {
+        let (wake, mut signal) = UnixStream::pair().unwrap();
+        let is_old = getting_old(wake).unwrap();
+        let begun = Instant::now();
+        signal.write_all(b"!").unwrap();
+        while !is_old.load(Ordering::Relaxed) {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            std::thread::yield_now();
+        }
+        assert!(begun.elapsed() >= SAME_WITHIN);
+    }
 }
