@@ -303,9 +303,11 @@ fn what_is_no_site_is_told_what_it_is() {
     let site = unpack_site("fresh");
     let data = site.path().join("data");
     for (place, words) in [(data.join("cdb.00"), "it is no directory"), (data, "it is the directory data of one")] {
-        let output = program().args(["export", "--site"]).arg(place).output().unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{}", said(&output));
-        assert!(said(&output).contains(words), "{}", said(&output));
+        for command in ["export", "reopen"] {
+            let output = program().args([command, "--site"]).arg(&place).output().unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{}", said(&output));
+            assert!(said(&output).contains(words), "{}", said(&output));
+        }
     }
 }
 
