@@ -173,11 +173,13 @@ fn a_program_that_can_not_hear_a_signal_is_ended_by_a_later_one() {
         catches_sigterm && field("State:").starts_with('S')
     };
     assert!(until(waits));
+    let first = std::time::Instant::now();
     assert!(until(|| {
         terminate(&child);
         child.try_wait().unwrap().is_some()
     }));
     assert_eq!(child.wait().unwrap().signal(), Some(15));
+    assert!(first.elapsed().as_millis() >= 500, "what comes at once is the same signal once more");
 }
 
 /// Runs a command whose standard output nobody reads.

@@ -21,6 +21,8 @@ pub struct Interrupt {
     is_deferred: AtomicBool,
     /// Can be read from the first signal on, for ever: nobody reads it.
     wake: UnixStream,
+    /// While it is there `wake` is at no end, which could be read as well: where all signals are ignored nobody else has it.
+    _write_end: UnixStream,
 }
 
 /// What a read or write ends with when a signal comes.
@@ -48,7 +50,7 @@ impl Interrupt {
         // Without a handler a file that reaches the limit of `ulimit -f` ends the program on the spot; with one the write fails, and what was
         // begun is removed.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        Ok(Interrupt { is_set, is_deferred: AtomicBool::new(false), wake })
+        Ok(Interrupt { is_set, is_deferred: AtomicBool::new(false), wake, _write_end: write_end })
     }
 
     /// Whether a signal has come.

@@ -163,7 +163,7 @@ impl SiteSink {
 
     /// Writes a record that is one pair.
     fn pair(&mut self, header: &Header, body: &[u8]) -> Result<(), WriteSiteError> {
-        self.structs.see(header, body);
+        self.structs.see(header, body, self.dialect.release)?;
         let pair = layout::encode_pair(header, body, self.dialect, self.adapter.is_same_layout())?;
         agreement::of_pair(header, body, &pair, self.dialect)?;
         self.tables.put(&pair)

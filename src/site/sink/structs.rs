@@ -33,12 +33,16 @@ impl StructFiles {
         self.settings.push(setting.clone());
     }
 
-    /// Looks at a record that becomes a pair, whether it is the setting that tells a server its release.
-    pub fn see(&mut self, header: &Header, body: &[u8]) {
+    /// Looks at a record that becomes a pair, whether it is the setting that tells a server the site's release. Settings come before all else.
+    ///
+    /// # Errors
+    /// Those of [`check_level`](Self::check_level), before anything large is written.
+    pub fn see(&mut self, header: &Header, body: &[u8], release: i64) -> Result<(), WriteSiteError> {
         let is_level =
             header.kind == Kind::Config && header.key.last_name() == Some(layout::RELEASE_SETTING.as_bytes());
         let is_number = || std::str::from_utf8(body).is_ok_and(|level| level.trim().parse::<i64>().is_ok());
         self.has_level |= is_level && is_number();
+        if header.kind == Kind::Config { Ok(()) } else { self.check_level(release) }
     }
 
     /// Fails if a server of this release would take the site for one of release 0.

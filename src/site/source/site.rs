@@ -23,7 +23,7 @@ struct Opened {
     structs: Structs,
     data_owner: (u32, u32),
     info: SiteInfo,
-    newer: Option<String>,
+    notice: Option<String>,
 }
 
 impl Site {
@@ -48,8 +48,14 @@ impl Site {
         let mut owners = Owners::new(data_owner.0, data_owner.1);
         let structs = Structs::read(&parts, tables.dialect(), has_settings, &mut owners)?;
         let info = site_info(&tables, &structs, &parts, release_by, owners)?;
-        let newer = newer::notice(&tables)?;
-        Ok(Site(Arc::new(Opened { parts, tables, structs, data_owner, info, newer })))
+        let notice = match tables.is_release_guessed {
+            true => Some(format!(
+                "what tells the site's release is lost: it is taken for {}, the last one whose users are as long as those that are left",
+                info.release
+            )),
+            false => newer::notice(&tables)?,
+        };
+        Ok(Site(Arc::new(Opened { parts, tables, structs, data_owner, info, notice })))
     }
 
     /// Begins a walk over all records.
@@ -62,9 +68,9 @@ impl Site {
         SiteSource::of_files(self, monitor)
     }
 
-    /// What a person must know of a site whose release is newer than all that are known.
+    /// What a person must know of a site whose release is newer than all that are known, or was guessed.
     pub fn notice(&self) -> Option<&str> {
-        self.0.newer.as_deref()
+        self.0.notice.as_deref()
     }
 
     /// What is known of the site from the beginning.

@@ -18,6 +18,8 @@ pub(in crate::site) struct Tables {
     /// What told the layout, in words.
     pub layout_by: String,
     release: i64,
+    /// Whether the release is that of the longest users, for want of what tells it.
+    pub is_release_guessed: bool,
 }
 
 impl Tables {
@@ -44,7 +46,7 @@ impl Tables {
             Some(layout) => Detected { layout, by: "as told".into() },
             None => detected(&tables)?,
         };
-        Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release })
+        Ok(Tables { tables, layout, layout_by: by, release: Dialect::from(layout).release, is_release_guessed: false })
     }
 
     /// The table of that number, if the site has it.
@@ -100,10 +102,13 @@ impl Tables {
     ) -> Result<String, ReadSiteError> {
         let level = self.setting(layout::RELEASE_SETTING)?;
         let (release, by) = match layout::release(level.as_deref(), has_settings, control, self.layout) {
-            Err(ReleaseError::Absent) if is_torn => (
-                self.release_of_users()?.ok_or(ReleaseError::Absent)?,
-                "the length of its users, for what would tell it is lost",
-            ),
+            Err(ReleaseError::Absent) if is_torn => {
+                self.is_release_guessed = true;
+                (
+                    self.release_of_users()?.ok_or(ReleaseError::Absent)?,
+                    "the length of its users, for what told it is lost",
+                )
+            }
             told => told?,
         };
         self.release = release;

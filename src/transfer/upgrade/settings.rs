@@ -53,14 +53,17 @@ pub(super) struct Settings {
     changed: BTreeMap<&'static str, String>,
     left_behind: Vec<String>,
     from_struct: u64,
+    /// Whether the site has no settings at all, which only one that was torn can have.
+    are_lost: bool,
 }
 
 impl Settings {
     /// Reads `config` and `control` records.
     pub fn read(archive: &RandomReader) -> Result<Settings, Failure> {
-        let mut settings = Settings::default();
+        let mut settings = Settings { are_lost: true, ..Settings::default() };
         for record in archive.headers(Some(Kind::Config)).map_err(Failure::from)? {
             let (header, _) = record.map_err(Failure::from)?;
+            settings.are_lost = false;
             settings.from_struct += u64::from(header.fields.get("origin").is_some());
             let name = header.key.last_name().unwrap_or_default();
             if let (true, Some(Body::Inline(value))) =
@@ -113,6 +116,10 @@ impl Settings {
 
     /// Sets what release 980 sets when it comes upon an older site, but nothing that it overwrites without need.
     pub fn bring_up_to_date(&mut self, taken: i64) {
+        // A server that is told that they are up to date makes no others.
+        if self.are_lost {
+            return;
+        }
         if self.number("c_config_created_or_migrated") <= 0 {
             self.set("c_config_created_or_migrated", taken.max(1));
         }
