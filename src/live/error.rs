@@ -206,6 +206,11 @@ pub enum LiveError {
     /// The guardian has died.
     #[error("the guardian process was killed, so everything was undone at once: what was copied is void; try again")]
     GuardianGone,
+    /// The guardian doesn't answer.
+    #[error(
+        "the guardian process stood still, so it was ended, and everything was undone: what was copied is void; try again"
+    )]
+    GuardianSilent,
     /// It could not be undone.
     #[error(
         "what was changed in the server could not be undone ({reason}); the next command of ctdl-dump tries again; by hand: {repair}"

@@ -96,6 +96,11 @@ impl Hold {
         }
     }
 
+    /// Whether the next [`Hold::check`] asks the server something, which may take its time to answer.
+    pub(super) fn is_about_to_ask(&self) -> bool {
+        matches!(self, Hold::Setting(setting) if setting.is_due())
+    }
+
     /// Whether the server is still the same; a connection that was lost is made anew.
     pub(super) fn check(&mut self) -> Result<(), LiveError> {
         match self {
@@ -136,8 +141,12 @@ impl Hold {
 }
 
 impl Setting {
+    fn is_due(&self) -> bool {
+        self.stirred.elapsed() >= STIR_EVERY || self.admin.is_broken()
+    }
+
     fn check(&mut self) -> Result<(), LiveError> {
-        if self.stirred.elapsed() < STIR_EVERY && !self.admin.is_broken() {
+        if !self.is_due() {
             return Ok(());
         }
         self.stirred = Instant::now();

@@ -3,7 +3,7 @@
 //! The worker starts it as `PROGRAM guard RECORD`, and they talk in lines. The guardian hears on its standard input:
 //!
 //! - `hold`: make the change. Only the guardian makes it, so nothing is changed by a worker that wakes up when all has been undone.
-//! - `alive`: the worker lives; said about once a second.
+//! - `alive`: the worker lives; said about once a second, and answered by `here`. A guardian that doesn't answer is ended, and the worker undoes the change.
 //! - `release`: undo it.
 //! - `leave`: undo nothing, and make the record that of a server that is left closed. Only for a setting.
 //!
@@ -11,6 +11,8 @@
 //!
 //! - `ready N`: it holds the record, and a session of its own at the server, which is session `N` (0 if none is needed).
 //! - `held`: the change is made.
+//! - `here`: it lives.
+//! - `busy`: it asks the server something, or undoes the change, so that it may be some time until its next word.
 //! - last, once the change is undone and the record removed, a word and what was done: `released` as it was told; `expired`: the worker was
 //!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
 //!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays. Or
@@ -76,6 +78,7 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     };
     worker.say(&format!("ready {}", hold.session()));
     let end = guard(&mut hold, &mut worker, &file.record, monitor);
+    worker.say("busy");
     let record = file.record.clone();
     if let End::Left = end {
         return leave(hold, file, worker, monitor);
@@ -161,13 +164,17 @@ fn guard<I: AsFd + Read, O: Write>(
             Ok(Input::Line(line)) => match line.as_slice() {
                 b"hold" => {
                     limit = hold.limit().map(|limit| Instant::now() + limit);
+                    worker.say("busy");
                     if let Err(error) = hold.change() {
                         return End::Failed(error);
                     }
                     worker.say("held");
                     expires = Instant::now() + record.expire;
                 }
-                b"alive" => expires = Instant::now() + record.expire,
+                b"alive" => {
+                    expires = Instant::now() + record.expire;
+                    worker.say("here");
+                }
                 b"release" => return End::Told,
                 b"leave" if matches!(hold, Hold::Setting(_)) => return End::Left,
                 // A worker that is not understood is as good as none.
@@ -179,6 +186,9 @@ fn guard<I: AsFd + Read, O: Write>(
             }
             Ok(Input::Nothing) if Instant::now() >= deadline => return End::Expired,
             Ok(Input::Nothing) => {}
+        }
+        if hold.is_about_to_ask() {
+            worker.say("busy");
         }
         if hold.check().is_err() {
             return End::ServerGone;

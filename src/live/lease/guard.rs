@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use super::watch::{Ending, Watch};
+use super::ending::Ending;
+use super::watch::Watch;
 use crate::endpoint::no_thread;
 use crate::live::guardian::COMMAND;
 use crate::live::lines::{Input, Lines, wait_for};
@@ -23,8 +24,24 @@ const HELD_WITHIN: Duration = Duration::from_secs(30);
 const RELEASED_WITHIN: Duration = Duration::from_secs(90);
 /// The same for a frozen process, where it is a single signal.
 const WOKEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a guardian may be silent that was told something, and has not said that it is at work.
+const SILENT_FOR: Duration = Duration::from_secs(5);
 /// How often it is asked whether the user has had enough.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What a guardian says.
+pub(super) enum Heard {
+    /// It lives.
+    Here,
+    /// It is at something that may take its time.
+    Busy,
+    /// Its work is over.
+    Last(Ending),
+    /// Nothing until now.
+    Nothing,
+    /// Nothing any more, or what makes no sense.
+    Gone,
+}
 
 /// A guardian that was started.
 pub(super) struct Guard {
@@ -58,7 +75,7 @@ impl Guard {
             return Err(failed("it has no standard output".into()));
         };
         let mut guard = Guard { child, input, lines: Lines::new(output), file, session: 0, was_asked: false };
-        match guard.expect("ready", READY_WITHIN, monitor) {
+        match guard.expect("ready", READY_WITHIN, READY_WITHIN, monitor) {
             Ok(session) => {
                 guard.session = session.parse().unwrap_or(0);
                 Ok(guard)
@@ -83,7 +100,7 @@ impl Guard {
         let path = self.file.path.clone();
         self.was_asked = true;
         self.say("hold");
-        if let Err(error) = self.expect("held", HELD_WITHIN, monitor) {
+        if let Err(error) = self.expect("held", SILENT_FOR, HELD_WITHIN, monitor) {
             return match self.release() {
                 kept @ Ending::Kept { .. } => Err(kept.into_error()),
                 _ => Err(error),
@@ -105,26 +122,44 @@ impl Guard {
         self.lines.file()
     }
 
-    /// What the guardian says by itself, which is its last word. Undoes everything if it has died.
-    pub(super) fn ending(mut self, within: Duration) -> Ending {
-        self.input = None;
-        let deadline = Instant::now() + within;
-        let ending = match self.lines.next(deadline) {
-            Ok(Input::Line(line)) => Ending::parse(&String::from_utf8_lossy(&line), &self.file.record.repair()),
-            _ => None,
-        };
-        match ending {
-            // It keeps the door from now on, for as long as that is to be closed.
-            Some(Ending::Left) => Ending::Left,
-            // It goes on as the keeper of a door.
-            Some(ending) if RecordFile::left_path(&self.file.path).exists() => ending,
-            Some(ending) => {
-                // It has said its last word, and has nothing to do any more.
-                let _ = self.child.wait();
-                ending
-            }
-            None => self.undo_ourselves(),
+    /// What it says next, if it does until then.
+    pub(super) fn hear(&mut self, deadline: Instant) -> Heard {
+        match self.lines.next(deadline) {
+            Ok(Input::Line(line)) => match line.as_slice() {
+                b"here" => Heard::Here,
+                b"busy" => Heard::Busy,
+                line => Ending::parse(&String::from_utf8_lossy(line), &self.file.record.repair())
+                    .map_or(Heard::Gone, Heard::Last),
+            },
+            Ok(Input::Nothing) => Heard::Nothing,
+            Ok(Input::End) | Err(_) => Heard::Gone,
         }
+    }
+
+    /// Waits for its last word, `within` this time if it is at work. Undoes everything if it has died, or stands still.
+    fn ending(mut self, within: Duration) -> Ending {
+        self.input = None;
+        let begun = Instant::now();
+        let mut deadline = begun + within.min(SILENT_FOR);
+        loop {
+            match self.hear(deadline) {
+                Heard::Here => {}
+                Heard::Busy => deadline = begun + within,
+                Heard::Last(ending) => return self.ended(ending),
+                Heard::Nothing => return self.undo_ourselves(Ending::GuardianSilent),
+                Heard::Gone => return self.undo_ourselves(Ending::GuardianGone),
+            }
+        }
+    }
+
+    /// It has said its last word.
+    pub(super) fn ended(mut self, ending: Ending) -> Ending {
+        self.input = None;
+        // It may go on as the keeper of a door.
+        if ending != Ending::Left && !RecordFile::left_path(&self.file.path).exists() {
+            let _ = self.child.wait();
+        }
+        ending
     }
 
     /// Has the change undone.
@@ -140,36 +175,48 @@ impl Guard {
         let leased = self.file.path.clone();
         match self.ending(HELD_WITHIN) {
             // It was cut off when it had done so, and not said it yet: nothing was undone, and nobody keeps the door.
-            Ending::GuardianGone if !leased.exists() && RecordFile::left_path(&leased).exists() => Ending::Left,
+            Ending::GuardianGone | Ending::GuardianSilent
+                if !leased.exists() && RecordFile::left_path(&leased).exists() =>
+            {
+                Ending::Left
+            }
             ending => ending,
         }
     }
 
-    /// The guardian is dead, or doesn't do its work: nobody else must undo the change at the same time.
-    pub(super) fn undo_ourselves(mut self) -> Ending {
+    /// The guardian is dead, or doesn't do its work, which is why the lease ends. It is killed first, so that nobody undoes the change at the same time, or at
+    /// any later one: a process that was stopped wakes up to nothing else.
+    pub(super) fn undo_ourselves(mut self, why: Ending) -> Ending {
         let _ = self.child.kill();
         let _ = self.child.wait();
         // A record that is gone was removed by the guardian, after it had undone everything.
         if !self.file.is_there() {
-            return Ending::GuardianGone;
+            return why;
         }
         let repair = self.file.record.repair();
         let undone = if self.was_asked { undo(&self.file.record, Duration::ZERO).map(drop) } else { Ok(()) };
         match undone.and_then(|()| self.file.remove()) {
-            Ok(()) => Ending::GuardianGone,
+            Ok(()) => why,
             Err(error) => Ending::Kept { reason: error.to_string(), repair },
         }
     }
 
-    /// Waits for a word, and gives what stands behind it.
-    fn expect(&mut self, word: &str, within: Duration, monitor: &dyn Monitor) -> Result<String, LiveError> {
+    /// Waits for a word, and gives what stands behind it. It may be `silent` for so long, unless it says that it is at work.
+    fn expect(
+        &mut self,
+        word: &str,
+        silent: Duration,
+        within: Duration,
+        monitor: &dyn Monitor,
+    ) -> Result<String, LiveError> {
         let failed = |what: String| LiveError::Guardian { program: "ctdl-dump".into(), what };
-        let deadline = Instant::now() + within;
+        let (begun, mut limit) = (Instant::now(), silent);
         loop {
             if monitor.is_interrupted() {
                 return Err(LiveError::Interrupted);
             }
             match self.lines.next(Instant::now() + LOOK_EVERY) {
+                Ok(Input::Line(line)) if line == b"busy" => limit = within,
                 Ok(Input::Line(line)) => {
                     let line = String::from_utf8_lossy(&line).into_owned();
                     let (first, rest) = line.split_once(' ').unwrap_or((&line, ""));
@@ -179,8 +226,8 @@ impl Guard {
                         _ => Err(failed(format!("it says {line:?}"))),
                     };
                 }
-                Ok(Input::Nothing) if Instant::now() < deadline => {}
-                Ok(Input::Nothing) => return Err(failed(format!("it was silent for {} seconds", within.as_secs()))),
+                Ok(Input::Nothing) if begun.elapsed() < limit => {}
+                Ok(Input::Nothing) => return Err(failed(format!("it was silent for {} seconds", limit.as_secs()))),
                 Ok(Input::End) => return Err(failed("it ended at once".into())),
                 Err(error) => return Err(failed(error.to_string())),
             }

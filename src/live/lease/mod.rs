@@ -1,5 +1,6 @@
 //! A lease: a server that is held in a state in which its site can be copied.
 
+mod ending;
 mod guard;
 mod users;
 mod watch;
@@ -8,9 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::ending::Ending;
 use self::guard::Guard;
 use self::users::Users;
-use self::watch::{Ending, Watch};
+use self::watch::Watch;
 use super::admin::Admin;
 use super::left::left_closed;
 use super::process::Process;
@@ -131,6 +133,11 @@ impl<'m> Lease<'m> {
     /// The same lease, which tells its troubles to somebody else.
     pub fn reporting_to(mut self, monitor: &dyn Monitor) -> Lease<'_> {
         Lease { core: self.core.take(), monitor }
+    }
+
+    /// Whether it has ended by itself, as far as is known without asking the server.
+    pub fn has_ended(&self) -> bool {
+        self.core.as_ref().is_none_or(|core| core.watch.ended().is_some())
     }
 
     /// An error if the server is not held any more, or was not all the time: what was copied is void then.

@@ -8,58 +8,21 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::guard::Guard;
-use crate::live::LiveError;
+use super::ending::Ending;
+use super::guard::{Guard, Heard};
 use crate::live::lines::timespec;
 
 /// How often the guardian hears that we live.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// A guardian that leaves so many of our words without an answer stands still. They are counted, and not the time, for which all of us may have stood still.
+const UNANSWERED: u32 = 5;
+/// The same for one that is at work: a server that has gone is waited for.
+const UNANSWERED_AT_WORK: u32 = 90;
 /// What a guardian may be late when it should have ended by itself.
 const LATE: Duration = Duration::from_secs(2);
 
 /// What the thread is told before its work is over, if nothing is to be undone.
 const LEAVE: u8 = b'l';
-
-/// How a lease ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
-    Released,
-    Left,
-    Expired,
-    Restarted(String),
-    Opened(String),
-    GuardianGone,
-    Kept { reason: String, repair: String },
-}
-
-impl Ending {
-    /// The last word of a guardian; `None` for what isn't one.
-    pub(super) fn parse(line: &str, repair: &str) -> Option<Self> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        Some(match word {
-            "released" => Ending::Released,
-            "left" => Ending::Left,
-            "expired" => Ending::Expired,
-            "restarted" => Ending::Restarted(rest.into()),
-            "opened" => Ending::Opened(rest.into()),
-            "stopped" | "failed" => Ending::GuardianGone,
-            "kept" => Ending::Kept { reason: rest.into(), repair: repair.into() },
-            _ => return None,
-        })
-    }
-
-    /// What it means for what was copied.
-    pub(super) fn into_error(self) -> LiveError {
-        match self {
-            // Nobody asks for the error of a lease that was released as it should be.
-            Ending::Released | Ending::Left | Ending::Expired => LiveError::Expired,
-            Ending::Restarted(what) => LiveError::Restarted { what },
-            Ending::Opened(value) => LiveError::Opened { value },
-            Ending::GuardianGone => LiveError::GuardianGone,
-            Ending::Kept { reason, repair } => LiveError::Kept { reason, repair },
-        }
-    }
-}
 
 /// A guardian that is watched.
 pub(super) struct Watch {
@@ -115,14 +78,27 @@ impl Watch {
 }
 
 fn watch(mut guard: Guard, mut is_over: &UnixStream, deadline: Option<Instant>) -> Ending {
+    let (mut due, mut unanswered, mut most) = (Instant::now(), 0, UNANSWERED);
     loop {
-        guard.say("alive");
+        if Instant::now() >= due {
+            if unanswered >= most {
+                return guard.undo_ourselves(Ending::GuardianSilent);
+            }
+            guard.say("alive");
+            (due, unanswered) = (Instant::now() + ALIVE_EVERY, unanswered + 1);
+        }
         let mut files = [PollFd::new(guard.output(), PollFlags::IN), PollFd::new(&is_over, PollFlags::IN)];
         // An interrupted wait is a short one.
-        let _ = poll(&mut files, Some(&timespec(ALIVE_EVERY)));
-        let [said, told] = files.map(|file| !file.revents().is_empty());
-        if said {
-            return guard.ending(ALIVE_EVERY);
+        let _ = poll(&mut files, Some(&timespec(due.saturating_duration_since(Instant::now()))));
+        let told = !files[1].revents().is_empty();
+        loop {
+            match guard.hear(Instant::now()) {
+                Heard::Here => (unanswered, most) = (0, UNANSWERED),
+                Heard::Busy => (unanswered, most) = (0, UNANSWERED_AT_WORK),
+                Heard::Last(ending) => return guard.ended(ending),
+                Heard::Nothing => break,
+                Heard::Gone => return guard.undo_ourselves(Ending::GuardianGone),
+            }
         }
         if told {
             let mut word = [0];
@@ -132,10 +108,7 @@ fn watch(mut guard: Guard, mut is_over: &UnixStream, deadline: Option<Instant>) 
             };
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return match guard.undo_ourselves() {
-                Ending::GuardianGone => Ending::Expired,
-                kept => kept,
-            };
+            return guard.undo_ourselves(Ending::Expired);
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) fn silence_under_lease(expire: Duration) -> Duration {
 /// Where a peer's lease is, if it has one. What is there when this is dropped is given back.
 pub(super) struct LeaseSlot {
     held: Mutex<Option<Held>>,
+    /// Why the last one ended before the peer has ended it.
+    ended: Mutex<Option<String>>,
     peer: Arc<dyn Presence>,
     monitor: Arc<dyn Monitor>,
 }
@@ -42,7 +44,7 @@ struct Held {
 impl LeaseSlot {
     /// No lease yet.
     pub(super) fn new(peer: Arc<dyn Presence>, monitor: Arc<dyn Monitor>) -> Self {
-        LeaseSlot { held: Mutex::new(None), peer, monitor }
+        LeaseSlot { held: Mutex::new(None), ended: Mutex::new(None), peer, monitor }
     }
 
     /// A peer that has a lease gets no second one.
@@ -67,16 +69,28 @@ impl LeaseSlot {
         let is_expired = |held: &mut Held| self.peer.moved().max(held.begun).elapsed() >= held.expire;
         let expired = self.held().take_if(is_expired);
         if let Some(held) = expired {
-            self.monitor.warning("a peer in single-user mode was silent for too long; the server is given back");
+            self.over("a peer in single-user mode was silent for too long; the server is given back".into());
             self.give_back(held.lease);
         }
+        let ended = self.held().take_if(|held| held.lease.as_ref().is_some_and(Lease::has_ended));
+        if let Some(Err(error)) = ended.and_then(|held| held.lease).map(Lease::release) {
+            self.over(format!("a peer has lost single-user mode: {error}"));
+        }
+    }
+
+    /// Tells why a lease has ended by itself, now and when the peer asks for it.
+    fn over(&self, why: String) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        self.monitor.warning(&why);
     }
 
     /// Ends the lease as the peer wants it, and says how the server stands then.
     pub(super) fn end(&self, how: EndOfLease, site: &Arrangement) -> Result<String, Refusal> {
         let held = self.held().take();
         let Some(Held { lease, view, .. }) = held else {
-            return Err(Refusal::new(Code::NO_LEASE, "there is no lease, or it has ended before"));
+            let why = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let why = why.unwrap_or_else(|| "there is no lease, or it has ended before".into());
+            return Err(Refusal::new(Code::NO_LEASE, why));
         };
         let Some(lease) = lease else {
             // Nothing keeps a server stopped: somebody may have started it since the snapshot.

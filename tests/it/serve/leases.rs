@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::scene::{Scene, code};
 use super::server::program;
+use crate::live::place::wait_for_end;
 use crate::processes::EndedAtLast;
 use crate::support::PROGRAM;
 
@@ -86,4 +87,65 @@ fn a_lease_whose_guardian_is_killed_ends() {
     assert_given_back_within(&scene, SOON);
     assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
     assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+}
+
+#[test]
+fn a_lease_whose_guardian_stands_still_ends_and_nobody_opens_what_is_closed_for_good_later() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    let guardian = scene.guardian();
+    kill_process(guardian, Signal::STOP).unwrap();
+    assert_given_back_within(&scene, SOON);
+    scene.serving.logged("a peer has lost single-user mode: the guardian process stood still");
+    let refused = client.end_single_user(EndOfLease::Refuse).unwrap_err().to_string();
+    assert!(refused.contains("the guardian process stood still"), "{refused}");
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    client.end_single_user(EndOfLease::Refuse).unwrap();
+    // It was ended, and not only left behind: there is nobody to wake up.
+    assert!(kill_process(guardian, Signal::CONT).is_err());
+    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1));
+}
+
+#[test]
+fn a_guardian_that_stands_still_while_users_are_waited_for_is_missed_soon() {
+    let scene = Scene::new();
+    scene.citadel.state().users.insert(3, ("alice", true));
+    let peer = format!("unix:{}", scene.socket.display());
+    let mut pull = moving(&scene, &peer, &["--wait", "2m", "--expire", "2m"]);
+    kill_process(scene.guardian(), Signal::STOP).unwrap();
+    assert_given_back_within(&scene, SOON);
+    assert!(!pull.0.wait().unwrap().success());
+    assert!(scene.citadel.is_on(3), "nobody was cut off");
+}
+
+#[test]
+fn a_guardian_that_stands_still_when_it_is_to_close_the_server_for_good_opens_it() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    kill_process(scene.guardian(), Signal::STOP).unwrap();
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    assert_given_back_within(&scene, SOON);
+    assert_eq!(scene.records(), 0);
+}
+
+#[test]
+fn a_keeper_of_a_door_that_stood_still_opens_nothing_when_it_wakes_up() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    let mut close = || {
+        client.single_user(0, 500, &mut |_| ()).unwrap();
+        let guardian = scene.guardian();
+        client.end_single_user(EndOfLease::Refuse).unwrap();
+        guardian
+    };
+    let first = close();
+    kill_process(first, Signal::STOP).unwrap();
+    let second = close();
+    kill_process(first, Signal::CONT).unwrap();
+    // It finds that another keeps the door now.
+    wait_for_end(first.as_raw_nonzero().get().cast_unsigned());
+    assert_eq!((scene.limit().as_str(), scene.records()), ("1", 1));
+    assert!(kill_process(second, Signal::CONT).is_ok(), "the second keeps it");
 }
