@@ -85,6 +85,15 @@ pub fn encode_refcount(refcount: &Header, layout: Layout, same_layout: bool) -> 
         .map_err(|problem| problem.of(refcount.kind, &refcount.key))
 }
 
+/// What stands behind the last whole entry, of the queue's `control` record; nothing in another layout.
+///
+/// # Errors
+/// When the residue is none that could stand there.
+pub fn encode_refcount_tail(control: &Header, same_layout: bool) -> Result<Vec<u8>, LayoutError> {
+    patched(Vec::new(), control.residue.as_ref().filter(|_| same_layout))
+        .map_err(|problem| problem.of(control.kind, &control.key))
+}
+
 /// What stands behind the last whole entry, as the residue of the queue's `control` record.
 pub fn refcount_tail(layout: Layout, file: &[u8]) -> Option<Residue> {
     let tail = &file[file.len() - file.len() % refcount_bytes(layout)..];

@@ -24,8 +24,8 @@ mod visit;
 
 pub use config_file::{CONFIG, ConfigFile, decode_config_file, encode_config_file};
 pub use control_file::{
-    CONTROL, REFCOUNT, decode_control_file, decode_refcount, encode_control_file, encode_refcount, refcount_bytes,
-    refcount_tail,
+    CONTROL, REFCOUNT, decode_control_file, decode_refcount, encode_control_file, encode_refcount,
+    encode_refcount_tail, refcount_bytes, refcount_tail,
 };
 pub use ctype::{CType, Dialect, StructField, StructLayout, decode, encode};
 pub use detect::{DetectError, Detected, byte_order, detect, only_fitting};

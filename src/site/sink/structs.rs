@@ -105,8 +105,7 @@ impl StructFiles {
             Some(CONTROL_FILE) => layout::encode_control_file(&control, dialect.layout, is_same_layout)?,
             _ => {
                 let mut queue = std::mem::take(&mut self.queue);
-                let tail = control.residue.as_ref().filter(|_| is_same_layout);
-                queue.extend(tail.and_then(|tail| tail.apply(Vec::new())).unwrap_or_default());
+                queue.extend(layout::encode_refcount_tail(&control, is_same_layout)?);
                 queue
             }
         };
