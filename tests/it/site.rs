@@ -136,6 +136,24 @@ fn the_read_back_finds_whatever_is_not_as_it_was_written() {
 }
 
 #[test]
+fn no_file_of_an_import_lends_the_rights_of_its_owner_whatever_record_it_was() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = unpack_site("small-7xx");
+    let files = ["files/tool", "logs/tool", "citadel.control", "citadel.config", "refcount_adjustments.dat"];
+    std::fs::create_dir(site.path().join("logs")).unwrap();
+    for file in files.map(|file| site.path().join(file)) {
+        let file = std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        file.set_permissions(PermissionsExt::from_mode(0o6755)).unwrap();
+    }
+    let (new, expected) = written(site.path());
+    for file in files {
+        let mode = std::fs::metadata(new.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755, "{file}");
+    }
+    expected.read_back(new.path(), &Silent).unwrap();
+}
+
+#[test]
 fn an_import_that_breaks_off_leaves_no_thread_that_writes() {
     let site = unpack_site("small");
     let (new, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

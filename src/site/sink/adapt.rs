@@ -100,7 +100,9 @@ impl Adapter {
         if header.kind == Kind::Control && self.without_fulltext && header.fields.get("fulltext").is_some() {
             adapted.fields.set_int("fulltext", 0);
         }
-        if header.kind == Kind::File && header.fields.bytes("type") == Some(b"file") {
+        // Logs and structs are files, too, and have no type.
+        let is_file = header.kind != Kind::File || header.fields.bytes("type") == Some(b"file");
+        if is_file {
             self.drop_set_id(&mut adapted);
         }
         if adapted == *header { Cow::Borrowed(header) } else { Cow::Owned(adapted) }
