@@ -166,3 +166,32 @@ fn a_key_that_is_a_link_out_of_the_site_is_not_lost() {
     assert!(std::fs::symlink_metadata(other.join("keys/citadel.key")).unwrap().is_file());
     assert_eq!(std::fs::read(other.join("keys/citadel.key")).unwrap(), content);
 }
+
+#[test]
+fn what_a_link_leads_to_may_be_long_and_stand_in_place_of_a_file_of_an_old_release() {
+    let (site, work) = (unpack_site("small-7xx"), tempfile::tempdir().unwrap());
+    let [bundle, settings] = ["bundle.pem", "settings"].map(|name| work.path().join(name));
+    std::fs::write(&bundle, "certificate\n".repeat(200_000)).unwrap();
+    std::fs::write(&settings, "port=504\n").unwrap();
+    std::os::unix::fs::symlink(&bundle, site.path().join("keys/bundle.pem")).unwrap();
+    // Right behind the files that are made of several records.
+    std::os::unix::fs::symlink(&settings, site.path().join("citadel.rc")).unwrap();
+    let (archive, same, other) = (work.path().join("a.ctz"), work.path().join("same"), work.path().join("other"));
+    export(site.path(), &archive);
+    let import = |place: &Path| {
+        let output = run(&[&"import", &archive, &"--keep-release", &"--site", &place]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    };
+    import(&same);
+    assert_eq!(std::fs::read_link(same.join("keys/bundle.pem")).unwrap(), bundle);
+    assert_eq!(std::fs::read_link(same.join("citadel.rc")).unwrap(), settings);
+    let whole = std::fs::read(&bundle).unwrap();
+    // Another content of the same length.
+    std::fs::write(&bundle, [&whole[..whole.len() - 1], b"x"].concat()).unwrap();
+    std::fs::remove_file(&settings).unwrap();
+    import(&other);
+    for (name, content) in [("keys/bundle.pem", &whole[..]), ("citadel.rc", b"port=504\n")] {
+        assert!(std::fs::symlink_metadata(other.join(name)).unwrap().is_file(), "{name}");
+        assert!(std::fs::read(other.join(name)).unwrap() == content, "{name}");
+    }
+}

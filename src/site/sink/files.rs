@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
-use super::WriteSiteError;
 use super::adapt::Adapter;
+use super::{WriteSiteError, links};
 use crate::record::{Header, Kind, Root, Value};
 use crate::site::Arrangement;
 use crate::site::arrangement::Class;
@@ -60,19 +60,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Whether the link of a record leads to a file with this content.
-    pub fn leads_to(&self, header: &Header, content: &[u8]) -> bool {
-        let key = header.key.last_name().unwrap_or_default();
-        let target = header.fields.bytes("target").unwrap_or_default();
-        let link = self.site.path_of(key);
-        let target = link.parent().unwrap_or(self.site.root()).join(OsStr::from_bytes(target));
-        // Not to read a device, or more than there is to compare.
-        let may_be =
-            std::fs::metadata(&target).is_ok_and(|found| found.is_file() && found.len() == content.len() as u64);
-        may_be && std::fs::read(&target).is_ok_and(|found| found == content)
-    }
-
-    /// Begins a file, directory, link or log.
+    /// Begins a file, directory, link or log. The content that comes with a link is written in its place.
     pub fn begin(&mut self, header: &Header) -> Result<(), WriteSiteError> {
         let key = header.key.last_name().unwrap_or_default();
         let (below, path) = match header.kind {
@@ -104,7 +92,7 @@ impl FileWriter {
                 let problem = "it is no directory, and the keys are to lie in a directory of their own";
                 return Err(WriteSiteError::BadPath { key: header.key.to_string(), problem });
             }
-            Some(b"link") => {
+            Some(b"link") if header.body.is_none() => {
                 let target = header.fields.bytes("target").unwrap_or_default();
                 self.later(path, attributes, Some(PathBuf::from(OsStr::from_bytes(target))));
             }
@@ -136,6 +124,29 @@ impl FileWriter {
         let Some((file, path, attributes)) = self.present.take() else { return Ok(()) };
         drop(file);
         attributes.set(&path, false)
+    }
+
+    /// The content of a link is complete. `true` if the link leads to the same here, so that it is made later; else the content stays in its place.
+    pub fn end_link(&mut self, header: &Header) -> Result<bool, WriteSiteError> {
+        let Some((_, path, attributes)) = &self.present else { return Ok(true) };
+        let target = Path::new(OsStr::from_bytes(header.fields.bytes("target").unwrap_or_default()));
+        if !links::are_same(path, &path.parent().unwrap_or(self.site.root()).join(target)) {
+            return Ok(false);
+        }
+        std::fs::remove_file(path).map_err(|source| WriteSiteError::Io { path: path.clone(), source })?;
+        let (path, attributes) = (path.clone(), attributes.clone());
+        self.later(path, attributes, Some(target.to_owned()));
+        self.present = None;
+        Ok(true)
+    }
+
+    /// The file is complete, and gets the attributes of this record in the place of its own. Where it is.
+    pub fn end_as(&mut self, header: &Header) -> Result<PathBuf, WriteSiteError> {
+        let attributes = self.attributes(header);
+        let Some((file, path, _)) = self.present.take() else { return Ok(PathBuf::new()) };
+        drop(file);
+        attributes.set(&path, false)?;
+        Ok(path)
     }
 
     /// Makes links and gives directories their attributes, the deepest first.

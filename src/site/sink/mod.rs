@@ -10,6 +10,7 @@ mod builder;
 mod checklist;
 mod error;
 mod files;
+mod links;
 mod misfits;
 mod readback;
 mod structs;
@@ -68,8 +69,8 @@ enum Current {
     /// It is one value of a table after the other.
     Values(Vec<ValueStream>),
     File,
-    /// It is the content of a link in `keys/` that leaves the site: whether the link is made depends on what it leads to here.
-    Link(Vec<u8>),
+    /// It is the content of a link that leaves the site: whether the link is made depends on what it leads to here.
+    Link,
 }
 
 impl SiteSink {
@@ -122,12 +123,12 @@ impl SiteSink {
                 self.structs.refcount(header, self.dialect, self.adapter.is_same_layout())?;
                 Current::Nothing
             }
-            Kind::File if header.body.is_some() && header.fields.get("target").is_some() => Current::Link(Vec::new()),
             Kind::File | Kind::Log => {
                 self.tables.only(&[])?;
                 self.struct_files(header.key.last_name().filter(|_| header.kind == Kind::File))?;
                 self.files.begin(header)?;
-                Current::File
+                let is_link = header.fields.get("target").is_some() && header.body.is_some();
+                if is_link { Current::Link } else { Current::File }
             }
             Kind::List => self.list(header, header.key.first_number().unwrap_or_default(), length)?,
             Kind::Fulltext => {
@@ -208,7 +209,7 @@ impl SiteSink {
     fn take(&mut self, bytes: &[u8]) -> Result<(), WriteSiteError> {
         match &mut self.current {
             Current::Nothing => Ok(()),
-            Current::Collect(body) | Current::Link(body) => {
+            Current::Collect(body) => {
                 if body.len() + bytes.len() > layout::MAX_PAIR_VALUE_BYTES {
                     return Err(WriteSiteError::ValueTooLong { limit: layout::MAX_PAIR_VALUE_BYTES });
                 }
@@ -230,7 +231,7 @@ impl SiteSink {
                 }
                 Ok(())
             }
-            Current::File => self.files.write(bytes),
+            Current::File | Current::Link => self.files.write(bytes),
         }
     }
 
@@ -261,33 +262,12 @@ impl SiteSink {
                 self.checklist.record(header.kind, &header.key, &digest);
                 Ok(())
             }
-            (Current::Link(content), Some((header, is_changed))) => self.link(header, is_changed, &content, digest),
+            (Current::Link, Some((header, is_changed))) => {
+                let digest = if is_changed { self.hasher.digest() } else { *digest };
+                self.end_link(header, &digest)
+            }
             _ => Ok(()),
         }
-    }
-
-    /// Makes a link that leaves the site, or the file that it led to.
-    fn link(
-        &mut self,
-        mut header: Header,
-        mut is_changed: bool,
-        content: &[u8],
-        digest: &Digest,
-    ) -> Result<(), WriteSiteError> {
-        if !self.files.leads_to(&header, content) {
-            self.adapter.link_to_file(&mut header);
-            self.hasher.begin(&header);
-            if matches!(header.body, Some(Body::Segments(_))) {
-                self.hasher.body(content);
-            }
-            is_changed = true;
-        }
-        self.files.begin(&header)?;
-        self.files.write(content)?;
-        self.files.end()?;
-        let digest = if is_changed { self.hasher.digest() } else { *digest };
-        self.checklist.record(header.kind, &header.key, &digest);
-        Ok(())
     }
 }
 
