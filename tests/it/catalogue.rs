@@ -173,6 +173,26 @@ fn what_has_not_changed_is_not_read_again() {
 }
 
 #[test]
+fn what_somebody_has_left_who_was_killed_while_he_wrote_is_removed_and_nothing_else() {
+    let scene = Scene::new();
+    scene.make();
+    let file = |name: &str, age: u64| {
+        let file = File::create(scene.digests().join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        file
+    };
+    let (_left, _new, _other) = (file(".unfinished-left", 100), file(".unfinished-new", 0), file("other", 100));
+    let at_work = file(".unfinished-at-work", 100);
+    rustix::fs::flock(&at_work, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    scene.make();
+    let names = fs::read_dir(scene.digests()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| !name.ends_with(".digests"));
+    names.sort();
+    assert_eq!(names, [".unfinished-at-work", ".unfinished-new", "other"]);
+}
+
+#[test]
 fn a_message_whose_first_page_has_changed_is_read_again() {
     let scene = Scene::new();
     let (_, first) = scene.make();

@@ -17,19 +17,25 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use tempfile::NamedTempFile;
 
 use super::evidence::Evidence;
 use crate::codec::Digest;
 use crate::record::{Key, Kind, MAX_KEY_BYTES};
+use crate::site::claim::Locked;
 
 const MAGIC: &[u8] = b"ctdl-dump digests 1\n";
 const END: u8 = 255;
 const DIGEST_BYTES: u64 = 32;
 /// After so many seconds every body is read again, whatever the evidence says: 30 days.
 const LONGEST_TRUST: u64 = 30 * 86_400;
+/// How a file is called until it is complete. Whoever writes it holds its lock.
+const UNFINISHED: &str = ".unfinished-";
+/// One that nobody has locked by then was left by somebody who was killed.
+const LOCKED_WITHIN: Duration = Duration::from_secs(60);
 /// A key as it is sorted has a byte more for each of at most three parts.
 const MAX_SORTED_KEY_BYTES: usize = MAX_KEY_BYTES + 3;
 
@@ -56,6 +62,7 @@ impl Digests {
         // The state directory above it, too, if it is not there yet.
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+        remove_unfinished(directory)?;
         let (path, identity, now) = (path_in(directory, site), identity(site)?, now());
         let old = OldDigests::open(&path, &identity, now);
         let since = old.as_ref().map_or(now, |old| old.since);
@@ -80,6 +87,26 @@ impl Digests {
     pub fn finish(self) -> std::io::Result<()> {
         self.new.finish()
     }
+}
+
+/// Removes what was left by those who were killed while they wrote.
+fn remove_unfinished(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_left(&entry.path()) {
+            // If it can't be removed, it does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_left(path: &Path) -> bool {
+    let age = path.symlink_metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+    let is_old = age.is_some_and(|age| age > LOCKED_WITHIN);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let lock = || Locked::try_new(open(path, flags, Mode::empty())?, FlockOperation::NonBlockingLockShared);
+    is_old && matches!(lock(), Ok(Some(_)))
 }
 
 /// Tells a site from another one that is or was at the same path.
@@ -195,7 +222,10 @@ struct NewDigests {
 impl NewDigests {
     fn create(directory: &Path, path: PathBuf, identity: &Digest, since: u64) -> std::io::Result<Self> {
         // Of mode 0600, and gone if it doesn't get its name.
-        let file = BufWriter::with_capacity(1 << 16, NamedTempFile::new_in(directory)?);
+        let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
+        // Where there are no locks, nothing is ever taken for left behind.
+        let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
+        let file = BufWriter::with_capacity(1 << 16, file);
         let mut digests = NewDigests { file, path, hasher: blake3::Hasher::new(), entry: Vec::new() };
         digests.write(MAGIC)?;
         digests.write(identity)?;
