@@ -84,10 +84,11 @@ impl<'a, C: Connector> SteadyChosen<'a, C> {
                 };
                 let receiver = receiver.get_or_insert_with(|| Receiver::chosen(*kind, keys.iter().cloned()));
                 if *asked == 0 {
-                    receiver.reconnect();
-                    let left = receiver.missing();
-                    let offset = receiver.open_offset();
-                    client.ask(*kind, &left, offset)?;
+                    if receiver.reconnect() {
+                        client.ask(*kind, &receiver.missing(), receiver.open_offset())?;
+                    } else {
+                        *has_begun = true;
+                    }
                     *asked = 1;
                 }
                 while let Some((kind, keys)) = questions.get(*asked).filter(|_| client.may_ask(QUESTION_BYTES)) {

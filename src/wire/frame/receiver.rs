@@ -126,11 +126,14 @@ impl Receiver {
         }
     }
 
-    /// From here on the answer comes over another connection, from behind `position` on.
-    pub fn reconnect(&mut self) {
+    /// From here on the answer comes over another connection, from behind `position` on. Says whether there is anything left to ask for: of records that
+    /// were chosen nothing is if only the end of the answer was cut off.
+    pub fn reconnect(&mut self) -> bool {
         if let Some(open) = &mut self.open {
             open.frame = None;
         }
+        self.has_ended |= matches!(&self.expected, Expected::Chosen(_, keys) if keys.is_empty());
+        !self.has_ended
     }
 
     /// The next header, after whatever is left of the body before it; `None` at the end.

@@ -90,6 +90,37 @@ fn a_connection_that_is_cut_anywhere_once_gives_the_same_records() {
 }
 
 #[test]
+fn chosen_records_come_once_each_wherever_their_connection_is_cut() {
+    let records = [
+        Record::config("a", b"1"),
+        Record::config("b", b"2"),
+        Record::message(1, body(100, 1)),
+        Record::message(2, body(66_000, 2)),
+    ];
+    let view = view(&write_folded(&records, Options::default()).0);
+    let pull = |first| {
+        let mut steady = Steady::new(Cutting { view: &view, first, others: u64::MAX, connections: 0 }, None);
+        steady.info(None).unwrap();
+        let wanted = records.iter().map(|record| (record.header.kind, record.header.key.clone()));
+        let (mut came, mut segment) = (Vec::new(), Vec::new());
+        let mut chosen = steady.chosen(wanted);
+        while let Some(header) = chosen.next_record().unwrap_or_else(|error| panic!("cut at {first:?}: {error}")) {
+            let mut bytes = 0;
+            while chosen.segment(&mut segment).unwrap() {
+                bytes += segment.len() as u64;
+            }
+            came.push((header, bytes));
+        }
+        (came, steady.bytes().0)
+    };
+    let (whole, total) = pull(None);
+    assert_eq!(whole.iter().map(|(_, bytes)| *bytes).collect::<Vec<_>>(), [0, 0, 0, 66_000]);
+    for bytes in (0..2000).chain((2000..total - 500).step_by(1009)).chain(total - 500..total) {
+        assert!(pull(Some(bytes)).0 == whole, "cut after {bytes} bytes");
+    }
+}
+
+#[test]
 fn connections_that_all_are_cut_get_on_segment_by_segment() {
     let records = records();
     let view = view(&write_folded(&records, Options::default()).0);
