@@ -130,6 +130,12 @@ fn going_down() -> Refusal {
     Refusal::new(Code::GOING_DOWN, "this server is going down; try again later")
 }
 
+/// What anybody is told who has not logged in. Of those that nobody knows no more is read than lines.
+fn login_first(follows: Follows) -> Misuse {
+    let follows = if follows == Follows::Bytes(0) { follows } else { Follows::Unknown };
+    Misuse { code: Code::LOGIN_FIRST, text: "give the token first".into(), follows }
+}
+
 struct Session<'s, R: Read, W: Write> {
     server: &'s Server,
     served: &'s mut dyn Served,
@@ -181,15 +187,15 @@ impl<R: Read, W: Write> Session<'_, R, W> {
                 }
                 self.carry_out(command)
             }
-            Err(misuse) => self.misuse(misuse),
+            Err(misuse) if self.is_logged_in => self.misuse(misuse),
+            Err(Misuse { follows, .. }) => self.misuse(login_first(follows)),
         }
     }
 
     fn carry_out(&mut self, command: Command) -> Result<Then, WireError> {
         let is_early = matches!(command, Command::Pass(_) | Command::Noop | Command::Quit);
         if !self.is_logged_in && !is_early {
-            let follows = if command.counted_bytes() > 0 { Follows::Unknown } else { Follows::Bytes(0) };
-            return self.misuse(Misuse { code: Code::LOGIN_FIRST, text: "give the token first".into(), follows });
+            return self.misuse(login_first(Follows::Bytes(command.counted_bytes())));
         }
         match command {
             Command::Quit => {

@@ -1,5 +1,7 @@
 //! Whole conversations over an archive of a real site.
 
+use std::io::{Read as _, Write as _};
+
 use ctdl_dump::archive::Options;
 use ctdl_dump::codec::Digest;
 use ctdl_dump::codec::manifest::{Group, GroupCutter, Identity};
@@ -188,6 +190,23 @@ fn the_right_token_is_wanted_and_nothing_is_told_before() {
     }
     let mut client = attempt(Some("open sesame")).unwrap();
     assert_eq!(copy_all(&mut client).site_digest, small.archive().root().site_digest);
+}
+
+#[test]
+fn nothing_but_lines_is_read_of_who_has_not_logged_in() {
+    let with_token = ctdl_dump::wire::Server { token: Some("open sesame".to_owned()), ..server() };
+    let said = |lines: &str| {
+        let mut stream = super::connect(&small(), &with_token);
+        stream.write_all(lines.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said.lines().skip(1).map(|line| line[..3].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(said("HELO you\nSYNC users|info\nSYNC all|info\nNOOP\nQUIT\n"), ["520", "520", "520", "200", "200"]);
+    // What would follow is not waited for, whether the command is one or not.
+    for line in ["SYNC message|get|0|5\n", "SYNC messages|get|0|5\n", "SYNC all|list|16777216\n", "SYNC all|list|x\n"] {
+        assert_eq!(said(line), ["520"], "{line}");
+    }
 }
 
 fn copy_all(client: &mut Streams) -> Summary {
