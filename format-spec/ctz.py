@@ -113,7 +113,7 @@ def frames(file):
             last, sort, length = head & 1, head >> 1 & 3, head >> 3
             demand(sort != 3 and length <= 131_072, f"frame at byte {offset}: a block that can't be")
             packed += take(1 if sort == 1 else length)
-            demand(len(packed) <= FRAME + 65_536, f"frame at byte {offset}: too long")
+            demand(len(packed) + 4 <= FRAME + 65_536, f"frame at byte {offset}: too long")
         packed += take(4)
         try:
             content = zstandard.ZstdDecompressor().decompress(bytes(packed), max_output_size=size)

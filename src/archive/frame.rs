@@ -14,6 +14,8 @@ use super::error::{FrameProblem, ReadError};
 pub const ZSTD_MAGIC: u32 = 0xFD2F_B528;
 /// No compressed frame is longer: zstd's own bound for `FRAME_BYTES`, and some room for other encoders.
 pub const MAX_COMPRESSED_BYTES: usize = FRAME_BYTES + 65_536;
+/// What a frame ends with.
+const CHECKSUM_BYTES: usize = 4;
 /// The largest block of zstd.
 const MAX_ZSTD_BLOCK_BYTES: usize = 128 << 10;
 
@@ -100,7 +102,7 @@ pub fn read_frame<R: Read>(input: &mut Input<R>, mut bytes: Vec<u8>) -> Result<C
         if size > MAX_ZSTD_BLOCK_BYTES {
             return Err(wrong(FrameProblem::Block));
         }
-        if bytes.len() + stored > MAX_COMPRESSED_BYTES {
+        if bytes.len() + stored + CHECKSUM_BYTES > MAX_COMPRESSED_BYTES {
             return Err(wrong(FrameProblem::TooLong { limit: MAX_COMPRESSED_BYTES }));
         }
         input.read(stored, &mut bytes)?;
@@ -108,7 +110,7 @@ pub fn read_frame<R: Read>(input: &mut Input<R>, mut bytes: Vec<u8>) -> Result<C
             break;
         }
     }
-    input.read(4, &mut bytes)?;
+    input.read(CHECKSUM_BYTES, &mut bytes)?;
     Ok(Compressed { bytes, content_bytes })
 }
 
@@ -239,6 +241,22 @@ mod tests {
         let mut wide = ZSTD_MAGIC.to_le_bytes().to_vec();
         wide.extend_from_slice(&[0x84, 0xff, 0, 0, 0, 0]);
         assert!(matches!(problem(&wide), FrameProblem::Header { what: "too large a window" }));
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_the_format_allows_and_no_longer() {
+        // A content of 7 bytes behind as many empty blocks as there is room for, of 3 bytes each.
+        let of_length = |bytes: usize| {
+            let mut frame = ZSTD_MAGIC.to_le_bytes().to_vec();
+            frame.extend_from_slice(&[0x24, 7]);
+            frame.resize(bytes - CHECKSUM_BYTES - 10, 0);
+            frame.extend_from_slice(&[7 << 3 | 1, 0, 0]);
+            frame.resize(bytes, 7);
+            frame
+        };
+        let longest = (0..3).map(|less| MAX_COMPRESSED_BYTES - less).find(|bytes| (bytes - 20) % 3 == 0).unwrap();
+        assert_eq!(read(&of_length(longest)).unwrap().bytes.len(), longest);
+        assert!(matches!(problem(&of_length(longest + 3)), FrameProblem::TooLong { .. }));
     }
 
     #[test]

@@ -180,10 +180,15 @@ impl Survey<'_> {
         (content_type, parameters, encoding): (&'static str, &'static str, &'static str),
         content: Piece,
     ) -> Result<i64, Failure> {
-        let used_up = || Failure::new(Class::Failed, "the numbers of messages are used up: a new one can't be made");
-        self.next_message = self.next_message.checked_add(1).ok_or_else(used_up)?;
+        let used_up = |what: &str| {
+            let text = format!(
+                "the site has a {what} with the highest number that there is, so no other can be made; --keep-release imports it as it is"
+            );
+            Failure::new(Class::Failed, text)
+        };
+        self.next_message = self.next_message.checked_add(1).ok_or_else(|| used_up("message"))?;
         let number = self.next_message;
-        let room = self.rooms.put(user, number);
+        let room = self.rooms.put(user, number).ok_or_else(|| used_up("room"))?;
         let message = NewMessage { number, time, room, subject, content_type, parameters, encoding, content };
         let (header, pieces) = message.record(self.settings.text("c_fqdn"));
         self.making.with_body(header, pieces);

@@ -133,9 +133,10 @@ impl Rooms {
         &self.config
     }
 
-    /// Puts a message at the end of a room: that of the site's own configuration, or a user's. Makes it if there is none. Gives the room's name.
-    pub fn put(&mut self, user: Option<i64>, message: i64) -> Vec<u8> {
-        let next = self.highest_number + 1;
+    /// Puts a message at the end of a room: that of the site's own configuration, or a user's. Makes it if there is none. Gives the room's name;
+    /// `None` if no number is left for another room.
+    pub fn put(&mut self, user: Option<i64>, message: i64) -> Option<Vec<u8>> {
+        let next = self.highest_number.checked_add(1)?;
         let name = match user {
             None => SYSTEM_ROOM.to_vec(),
             Some(user) => [format!("{user:010}.").as_bytes(), CONFIG_ROOM].concat(),
@@ -147,7 +148,7 @@ impl Rooms {
         };
         self.highest_number = self.highest_number.max(place.number);
         self.added.entry(place.number).or_default().push(message);
-        place.name.clone()
+        Some(place.name.clone())
     }
 
     /// A message holds the banner of the room with this number.
@@ -275,7 +276,7 @@ mod tests {
     fn messages_come_at_the_end_of_an_existing_room() {
         let mut header = room("0000000003.My Citadel Config", 9, Some(vec![0; 8]));
         let mut rooms = rooms(772, &[header.clone()]);
-        assert_eq!(rooms.put(Some(3), 501), b"0000000003.My Citadel Config");
+        assert_eq!(rooms.put(Some(3), 501).as_deref(), Some(&b"0000000003.My Citadel Config"[..]));
         rooms.put(Some(3), 502);
         assert_eq!(rooms.change(&mut header), list_body(&[501, 502]));
         assert_eq!(header.fields.int("highest"), Some(502));
@@ -295,6 +296,13 @@ mod tests {
         for (header, _) in made {
             crate::record::schema::check(&header).unwrap();
         }
+    }
+
+    #[test]
+    fn a_site_whose_rooms_have_used_up_all_numbers_gets_no_other_room() {
+        let mut rooms = rooms(772, &[room("Lobby", i64::MAX, None)]);
+        assert_eq!(rooms.put(None, 501), None);
+        assert_eq!(rooms.made().count(), 0);
     }
 
     #[test]

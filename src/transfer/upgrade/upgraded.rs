@@ -7,7 +7,7 @@ use crate::archive::RandomReader;
 use crate::codec::segment::Cutter;
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Source};
-use crate::record::{Body, End, Header, INLINE_BODY_BYTES, SiteInfo};
+use crate::record::{Body, End, Header, SiteInfo};
 
 /// Changes the records of another source by a plan, and adds those that the plan has made.
 pub struct Upgraded<'a> {
@@ -90,7 +90,7 @@ impl<'a> Upgraded<'a> {
         if let Some(pieces) = pieces {
             let length = pieces.iter().map(Piece::length).sum();
             let mut content = ContentReader::new(self.archive, pieces);
-            if length <= INLINE_BODY_BYTES as u64 {
+            if length <= header.kind.inline_body_bytes() as u64 {
                 let mut bytes = Vec::new();
                 content.segment(&mut bytes)?;
                 header.body = Some(Body::Inline(bytes));
@@ -138,7 +138,7 @@ impl<'a> Upgraded<'a> {
                     _ => Vec::new(),
                 };
                 bytes.extend_from_slice(&end);
-                if bytes.len() <= INLINE_BODY_BYTES {
+                if bytes.len() <= header.kind.inline_body_bytes() {
                     header.body = Some(Body::Inline(bytes));
                 } else {
                     cutter.input().extend_from_slice(&bytes);

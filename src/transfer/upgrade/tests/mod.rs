@@ -9,7 +9,7 @@ use crate::archive::{RandomReader, Reader};
 use crate::monitor::Silent;
 use crate::record::{Header, Kind};
 
-use old_site::{Taken, archive_of, old_site};
+use old_site::{Taken, archive_of, file, old_site, room};
 
 fn upgraded(rows: Vec<(Header, Vec<u8>)>) -> (Taken, String) {
     let file = archive_of(rows);
@@ -106,6 +106,29 @@ fn what_a_new_server_would_swallow_is_not_written_and_is_named() {
     for named in ["bio/5", "netconfigs/x", "userpics/77.gif", "info/99", "images/floor.1.gif"] {
         assert!(notices.contains(named), "{named} in {notices}");
     }
+}
+
+#[test]
+fn lists_of_any_length_get_longer_and_new_ones_are_made() {
+    let is_of = |header: &Header, key: &str| header.kind == Kind::Room && header.key.to_string() == key;
+    // Where a list stands in a header, and where it doesn't any more.
+    for length in [511, 512, 600, 4_093, 4_094, 20_000] {
+        let mut rows = old_site();
+        rows.retain(|(header, _)| !is_of(header, "local system configuration"));
+        let list: Vec<i64> = (10_000..10_000 + length).collect();
+        rows.push(room("Local System Configuration", 4, &list));
+        let (taken, _) = upgraded(rows);
+        let after = taken.list("local system configuration");
+        assert_eq!((&after[..list.len()], after.len()), (&list[..], list.len() + 3));
+    }
+    let mut rows = old_site();
+    rows.retain(|(header, _)| !is_of(header, "local system configuration"));
+    for number in 100..700 {
+        rows.push(room(&format!("Room {number}"), number, &[]));
+        rows.push(file(&format!("info/{number}"), b"Welcome"));
+    }
+    rows.retain(|(header, _)| header.key.to_string() != "info/99");
+    assert_eq!(upgraded(rows).0.list("local system configuration").len(), 603);
 }
 
 #[test]

@@ -8,9 +8,7 @@ use crate::archive::{Options, Writer};
 use crate::codec::{Digest, RecordHasher};
 use crate::endpoint::{Failure, Sink, Source};
 use crate::monitor::Silent;
-use crate::record::{
-    Body, End, Fields, Header, INLINE_BODY_BYTES, Key, Kind, Layout, Root, SiteInfo, Snapshot, Value, schema,
-};
+use crate::record::{Body, End, Fields, Header, Key, Kind, Layout, Root, SiteInfo, Snapshot, Value, schema};
 
 fn site() -> SiteInfo {
     SiteInfo {
@@ -38,7 +36,7 @@ fn record(kind: Kind, key: Key, given: &[(&'static str, Value)], body: Option<Ve
     }
     given.iter().for_each(|(name, value)| fields.set(name, value.clone()));
     let (inline, rest) = match body {
-        Some(body) if body.len() > INLINE_BODY_BYTES => (Some(Body::Segments(body.len() as u64)), body),
+        Some(body) if body.len() > kind.inline_body_bytes() => (Some(Body::Segments(body.len() as u64)), body),
         body => (body.map(Body::Inline), Vec::new()),
     };
     (Header { kind, key, fields, body: inline, residue: None }, rest)
@@ -62,7 +60,7 @@ fn user(key: &str, name: &str, number_of: i64) -> (Header, Vec<u8>) {
     record(Kind::User, Key::name(key), &fields, None)
 }
 
-fn room(name: &str, number_of: i64, list: &[i64]) -> (Header, Vec<u8>) {
+pub(super) fn room(name: &str, number_of: i64, list: &[i64]) -> (Header, Vec<u8>) {
     let body = list.iter().flat_map(|number| number.to_be_bytes()).collect();
     let fields = [("name", text(name)), ("number", number(number_of)), ("msgnum_info", number(77))];
     record(Kind::Room, Key::name(name.to_ascii_lowercase()), &fields, Some(body))
@@ -80,7 +78,7 @@ fn message(number_of: i64, content_type: &str, refcount: i64, text_of: &str) -> 
     record(Kind::Message, Key::number(number_of), &fields, Some(entry))
 }
 
-fn file(path: &str, content: &[u8]) -> (Header, Vec<u8>) {
+pub(super) fn file(path: &str, content: &[u8]) -> (Header, Vec<u8>) {
     let fields =
         [("type", text("file")), ("mode", number(0o644)), ("mtime", number(1_700_000_000)), ("mtime_ns", number(0))];
     record(Kind::File, Key::name(path), &fields, Some(content.to_vec()))
@@ -201,6 +199,10 @@ impl Sink for Taken {
 
     fn record(&mut self, header: &Header) -> Result<(), Failure> {
         schema::check(header).unwrap();
+        let limit = header.kind.inline_body_bytes();
+        let fits =
+            header.body.as_ref().is_none_or(|body| matches!(body, Body::Inline(_)) == (body.length() <= limit as u64));
+        assert!(fits, "{} {}: a body in the wrong place", header.kind, header.key);
         let this = (header.kind, header.key.clone());
         assert!(self.last.as_ref().is_none_or(|last| *last < this), "{:?} before {this:?}", self.last);
         self.last = Some(this);
