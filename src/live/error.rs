@@ -79,7 +79,7 @@ pub enum LiveError {
     },
     /// A release whose sessions can't be limited from here.
     #[error(
-        "release {release} can't be taken single-user (902 and 980 can): copy it as it runs, use --freeze, or stop the server for the copy"
+        "release {release} can't be taken single-user (902 and 980 can): copy it as it runs, export it with --freeze, or stop the server for the copy"
     )]
     Release {
         /// Line 6 of `INFO`.
@@ -135,7 +135,7 @@ pub enum LiveError {
     },
     /// Sessions that don't end.
     #[error(
-        "these sessions did not end when they were cut off: {sessions}; all is as before: try again later, or use --freeze"
+        "these sessions did not end when they were cut off: {sessions}; all is as before: try again later, or export it with --freeze"
     )]
     SessionsStay {
         /// Who they are.

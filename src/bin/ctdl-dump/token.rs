@@ -1,7 +1,7 @@
 //! Tokens: what a peer must know that comes over TLS.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -18,7 +18,15 @@ const MOST_BYTES: u64 = 512;
 /// The token in a file: its one line.
 pub fn read(path: &Path) -> Result<String> {
     let what = || format!("--token-file {} can't be read", path.display());
-    let found = path.metadata().with_context(what)?;
+    let found = match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!(
+                "--token-file {} is not there; `ctdl-dump serve --make-token {0}` makes one, and both ends need the same",
+                path.display()
+            )
+        }
+        found => found.with_context(what)?,
+    };
     if found.mode() & 0o077 != 0 {
         let mode = found.mode() & 0o777;
         bail!(
@@ -46,7 +54,15 @@ pub fn read(path: &Path) -> Result<String> {
 /// Writes a new token into a new file that only its owner may read.
 pub fn make(path: &Path) -> Result<()> {
     let what = || format!("{} can't be made", path.display());
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(what)?;
+    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!(
+                "{} is there already; name another file, or remove it, and give the new token to all who have the old one",
+                path.display()
+            )
+        }
+        file => file.with_context(what)?,
+    };
     let digits: String = tls::random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
     file.write_all(format!("{digits}\n").as_bytes()).and_then(|()| file.sync_all()).with_context(what)
 }

@@ -251,7 +251,7 @@ pub enum InventoryError {
         source: std::io::Error,
     },
     /// The site directory is something else.
-    #[error("{path}: this is not a directory; name the site's directory with --site", path = path.display())]
+    #[error("{path}: this is not a directory; name the site's directory", path = path.display())]
     NotADirectory {
         /// The path given.
         path: PathBuf,

@@ -17,7 +17,7 @@ const LAST: i64 = 9999;
 pub enum ReleaseError {
     /// Nothing tells it.
     #[error(
-        "nothing tells the site's release: there is neither the setting {RELEASE_SETTING} in cdb.0d nor a citadel.control that can be read; name the directory that holds citadel.control and data/ with --site, or start a copy of the site once with its own server"
+        "nothing tells the site's release: there is neither the setting {RELEASE_SETTING} in cdb.0d nor a citadel.control that can be read; name the directory that holds citadel.control and data/, or start a copy of the site once with its own server"
     )]
     Absent,
     /// The setting is no number.

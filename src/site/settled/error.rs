@@ -18,7 +18,7 @@ pub enum SettledError {
     },
     /// There are no tables, so this is no site, or not the whole of one.
     #[error(
-        "{data}: there is no table (cdb.00, cdb.01 ...) in it, so this is not the data directory of a Citadel site; name the directory that holds data/ with --site",
+        "{data}: there is no table (cdb.00, cdb.01 ...) in it, so this is not the data directory of a Citadel site; name the directory that holds data/",
         data = data.display()
     )]
     NoTables {

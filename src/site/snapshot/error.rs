@@ -55,7 +55,7 @@ pub enum SnapshotError {
     },
     /// Pages of a table were written faster than they could be read twice alike.
     #[error(
-        "{table}: {pages} pages changed at each of {looks} looks, so the copy is void; start again at a quieter moment, or use --single-user or --freeze",
+        "{table}: {pages} pages changed at each of {looks} looks, so the copy is void; start again at a quieter moment, or export with --single-user or --freeze",
         table = table.display()
     )]
     Moving {
@@ -76,7 +76,7 @@ pub enum SnapshotError {
     },
     /// A log file that the copy needs is not there, or no longer.
     #[error(
-        "{data}: log file {number} is not there, but recovery needs it: the server removed it meanwhile (c_auto_cull), so the copy is void; start again, or use --single-user or --freeze",
+        "{data}: log file {number} is not there, but recovery needs it: the server removed it meanwhile (c_auto_cull), so the copy is void; start again, or export with --single-user or --freeze",
         data = data.display()
     )]
     LogVanished {

@@ -17,7 +17,7 @@ use crate::site::sort::SortError;
 #[non_exhaustive]
 pub enum ReadSiteError {
     /// There's no such directory, or it holds no tables.
-    #[error("{path} is not a Citadel site: {problem}; name the directory that holds data/ with --site", path = path.display())]
+    #[error("{path} is not a Citadel site: {problem}; name the directory that holds data/", path = path.display())]
     NotASite {
         /// The directory that was named.
         path: PathBuf,

@@ -22,7 +22,7 @@ pub enum SnapshotFailure {
     },
     /// The server removed logs faster than they could be copied.
     #[error(
-        "{site}: the site changed {rounds} times while it was copied ({last}); use --freeze, which stops the server for the seconds of the copy, or --single-user 60, or stop the server",
+        "{site}: the site changed {rounds} times while it was copied ({last}); export it with --freeze, which stops the server for the seconds of the copy, or --single-user 60, or stop the server",
         site = site.display()
     )]
     Moving {

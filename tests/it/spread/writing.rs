@@ -316,3 +316,13 @@ fn an_archive_can_not_have_a_link_taken_for_the_directory_of_the_keys() {
     assert!(victim.join("citadel.key").is_file());
     [ssl, site].iter().for_each(|place| assert!(place.read_dir().unwrap().next().is_none(), "{}", place.display()));
 }
+
+#[test]
+fn a_pusher_hears_to_which_command_an_option_belongs_that_the_receiver_names() {
+    let (site, there) = (unpack_site("small-2016"), Machine::with("small-2016"));
+    let receiver = format!("cmd:'{PROGRAM}' serve --stdio --receive --site '{}'", text(&there.site()));
+    let output = run(&["push", text(site.path()), &receiver, "--retries", "0"]);
+    let said = said(&output);
+    assert!(said.contains("looks like a part of a site") && said.contains("say --arrangement debian"), "{said}");
+    assert!(said.contains("these are options for the `ctdl-dump serve` in the command behind cmd:"), "{said}");
+}

@@ -17,7 +17,7 @@ use super::Context;
 use crate::args::Push;
 use crate::error::usage;
 use crate::exit_code::ExitCode;
-use crate::peer::{Peer, PeerConnector};
+use crate::peer::{OtherEnd, Peer, PeerConnector};
 use crate::{json, place, screen, summary};
 
 /// Pushes to a peer.
@@ -28,13 +28,17 @@ pub fn run(args: &Push, context: &Context) -> Result<ExitCode> {
     }
     let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
     let mut connector = connector.giving(args.replace);
+    let other_end = connector.other_end();
     let view = open(args, context)?;
-    let pushed = push(&mut connector, &*view, &context.screen, &mut |code, text| tell(code, text, context));
+    let pushed = push(&mut connector, &*view, &context.screen, &mut |code, text| tell(code, text, &other_end, context));
     let pushed = pushed.map_err(|failure| {
         // Who could not be reached was named.
-        let is_named = matches!(failure.cause(), Some(WireError::Unreachable { .. }));
-        let error = anyhow::Error::from(failure);
-        if is_named { error } else { error.context(args.peer.to_string()) }
+        let what = match failure.cause() {
+            Some(WireError::Unreachable { .. }) => return failure.into(),
+            Some(error) => other_end.told(error),
+            None => args.peer.to_string(),
+        };
+        anyhow::Error::from(failure).context(what)
     })?;
     let summary = summarize(&*view, context)?;
     context.screen.clear();
@@ -80,10 +84,11 @@ struct Ourselves;
 impl Presence for Ourselves {}
 
 /// Shows what the peer says.
-fn tell(code: Code, text: &str, context: &Context) {
+fn tell(code: Code, text: &str, other_end: &OtherEnd, context: &Context) {
+    let place = other_end.place();
     match text.strip_prefix("warning: ") {
-        Some(warning) if code == Code::NOTICE => context.screen.warning(warning),
-        _ if code == Code::NOTICE => context.screen.say(text),
+        Some(warning) if code == Code::NOTICE => context.screen.warning(&format!("{place}: {warning}")),
+        _ if code == Code::NOTICE => context.screen.say(format_args!("{place}: {text}")),
         _ => context.screen.task(text),
     }
 }

@@ -11,7 +11,7 @@ use ctdl_dump::endpoint::no_thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::below::Below;
-use super::{Errand, Peer};
+use super::{Errand, OtherEnd, Peer};
 use crate::paced::{Pace, Paced};
 use crate::screen::Screen;
 
@@ -19,8 +19,6 @@ use crate::screen::Screen;
 const LINES_TOLD: usize = 5;
 /// The longest line of it that is read in one piece.
 const MOST_LINE_BYTES: u64 = 1024;
-/// What a shell ends with when there is no such command.
-const NOT_FOUND: i32 = 127;
 /// How long a program may take to end after its output has ended.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to end once it is told nothing more and nobody listens to it: it may have to remove what it has made.
@@ -52,7 +50,7 @@ pub fn command_for(peer: &Peer, remote_program: &str, errand: Errand) -> Option<
 }
 
 /// What the shell of the other machine is given. The program may be several words, such as `sudo ctdl-dump`, so only the path is quoted.
-fn remote_command(program: &str, path: Option<&str>, errand: Errand) -> String {
+pub(super) fn remote_command(program: &str, path: Option<&str>, errand: Errand) -> String {
     let path = path.map(|path| format!("'{}'", path.replace('\'', r"'\''")));
     match (errand, path) {
         (Errand::Get, None) => format!("{program} serve --stdio --quiet"),
@@ -66,37 +64,47 @@ fn remote_command(program: &str, path: Option<&str>, errand: Errand) -> String {
 }
 
 /// Starts a program: what it says, and what it is told. It is ended and waited for when both are gone, with all that it has started.
-pub fn start(mut command: Command, name: &'static str, pace: &Arc<Pace>, screen: &Screen) -> io::Result<(Said, Told)> {
+pub fn start(
+    mut command: Command,
+    name: &'static str,
+    pace: &Arc<Pace>,
+    other_end: OtherEnd,
+    screen: &Screen,
+) -> io::Result<(Said, Told)> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(input), Some(output), Some(errors)) = (input, output, errors) else {
         return Err(io::Error::other("a started program has no pipes"));
     };
     let last = Arc::new(Mutex::new(VecDeque::new()));
-    let (shared, screen) = (Arc::clone(&last), screen.clone());
+    let (shared, screen, there) = (Arc::clone(&last), screen.clone(), other_end.clone());
     let listener = std::thread::Builder::new()
         .name("stderr".into())
-        .spawn(move || listen(errors, &shared, &screen))
+        .spawn(move || listen(errors, &shared, &there, &screen))
         .map_err(no_thread)?;
-    let running = Running { child, listener: Some(listener), last, name, status: None };
+    let running = Running { child, listener: Some(listener), last, name, other_end, status: None };
     let running = Arc::new(Mutex::new(running));
     let said = Said { output: Paced::new(output, pace), running: Arc::clone(&running) };
     Ok((said, Told { input: Some(Paced::new(input, pace)), running }))
 }
 
 /// Shows what the program has to say, and keeps the last of it.
-fn listen(errors: ChildStderr, last: &Mutex<VecDeque<String>>, screen: &Screen) {
+fn listen(errors: ChildStderr, last: &Mutex<VecDeque<String>>, there: &OtherEnd, screen: &Screen) {
     let mut errors = BufReader::new(errors);
     let mut line = Vec::new();
     while errors.by_ref().take(MOST_LINE_BYTES).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
         let text = ctdl_dump::record::printable(line.trim_ascii_end());
+        let text = there.said_there(&text).into_owned();
         screen.say(&text);
+        line.clear();
+        if text.is_empty() {
+            continue;
+        }
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == LINES_TOLD {
             last.pop_front();
         }
         last.push_back(text);
-        line.clear();
     }
 }
 
@@ -105,6 +113,7 @@ struct Running {
     listener: Option<JoinHandle<()>>,
     last: Arc<Mutex<VecDeque<String>>>,
     name: &'static str,
+    other_end: OtherEnd,
     status: Option<ExitStatus>,
 }
 
@@ -116,12 +125,8 @@ impl Running {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<&str> = last.iter().map(String::as_str).collect();
         let said = if said.is_empty() { "it said nothing".into() } else { said.join("; ") };
-        let advice = match status.code() {
-            Some(NOT_FOUND) => {
-                "; if ctdl-dump is not where the shell of the other machine looks for it, --remote-program says where it is"
-            }
-            _ => "",
-        };
+        let advice = self.other_end.advice_on_end(status.code(), &said);
+        let said = said.trim_end_matches('.');
         Some(format!("{} ended ({status}): {said}{advice}", self.name))
     }
 

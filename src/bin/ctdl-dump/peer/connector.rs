@@ -8,7 +8,7 @@ use std::time::Duration;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::wire::{Client, Connector, Login, WireError};
 
-use super::{Errand, Peer, child, tls};
+use super::{Errand, OtherEnd, Peer, child, tls};
 use crate::args::PeerOptions;
 use crate::interrupt::Interrupt;
 use crate::paced::{MOST_SILENCE, Pace, Paced};
@@ -67,9 +67,9 @@ impl PeerConnector {
         PeerConnector { errand: Errand::Give { replace }, ..self }
     }
 
-    /// The peer.
-    pub fn peer(&self) -> &Peer {
-        &self.peer
+    /// The other end, as far as it matters for what it says.
+    pub fn other_end(&self) -> OtherEnd {
+        OtherEnd::new(&self.peer, &self.options, self.errand)
     }
 
     fn streams(&self) -> Result<Streams, WireError> {
@@ -79,7 +79,7 @@ impl PeerConnector {
         };
         let pace = Pace::new(&self.interrupt, first, MOST_SILENCE);
         if let Some((command, name)) = child::command_for(&self.peer, &self.options.remote_program, self.errand) {
-            let started = child::start(command, name, &pace, &self.screen);
+            let started = child::start(command, name, &pace, self.other_end(), &self.screen);
             let (said, told) =
                 started.map_err(|error| self.unreachable(format!("{name} can't be started: {error}")))?;
             return Ok((Box::new(said), Box::new(told)));
@@ -96,7 +96,9 @@ impl PeerConnector {
             Peer::Tls { host, port } => match tls::connect(host, *port, &self.options, &self.interrupt) {
                 Ok((input, output)) => Ok((Box::new(input), Box::new(output))),
                 Err(tls::Failed::Io(source)) if self.was_connected => Err(WireError::Io { source }),
-                Err(tls::Failed::Io(source)) => Err(self.unreachable(source.to_string())),
+                Err(tls::Failed::Io(source)) => Err(self.unreachable(format!(
+                    "{source}; is `ctdl-dump serve --listen` running there, at this port, and does no firewall stand between?"
+                ))),
                 Err(tls::Failed::Identity(error)) => Err(self.unreachable(crate::error::text(&error))),
             },
             Peer::Ssh { .. } | Peer::Command(_) => Err(self.unreachable("it has no program".into())),

@@ -3,6 +3,7 @@
 mod below;
 mod child;
 mod connector;
+mod other_end;
 mod tls;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use connector::{Input, Output, PROGRAM, PeerConnector};
+pub use other_end::OtherEnd;
 
 /// Where a server with TLS listens unless another port is named.
 pub const USUAL_PORT: u16 = 20_080;

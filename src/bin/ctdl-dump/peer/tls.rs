@@ -81,7 +81,7 @@ fn shake_hands(
         (Ok(()), Some(found)) => Ok((Some((input, output)), found)),
         (Err(_), Some(found)) if expected != Some(found) => Ok((None, found)),
         (Err(error), _) if error.kind() == io::ErrorKind::InvalidData => {
-            let error = anyhow::Error::new(error).context("it does not speak TLS as this program does");
+            let error = anyhow::Error::new(error).context("it does not speak TLS as this program does; is this the port that `ctdl-dump serve --listen` has said there?");
             Err(Failed::Identity(error))
         }
         (Err(error), _) => Err(error.into()),

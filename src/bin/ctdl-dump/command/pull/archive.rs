@@ -63,7 +63,7 @@ pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) 
     let (mut bytes_came, mut snapshots) = (0, 0);
     let (done, mut steady) = loop {
         let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
-        let name = connector.peer().to_string();
+        let other_end = connector.other_end();
         let mut steady = Steady::new(connector, wanted);
         let held: Vec<&RandomReader> = have.iter().chain(&begun_before).collect();
         let result = transfer(&mut steady, &mut spool, &held, args, is_wanted, context);
@@ -79,7 +79,10 @@ pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) 
             return Err(match (cause(&error), &args.have) {
                 // Who could not be reached was named.
                 (Some(WireError::Unreachable { .. }), _) => error,
-                (Some(_), _) => error.context(name),
+                (Some(of_peer), _) => {
+                    let told = other_end.told(of_peer);
+                    error.context(told)
+                }
                 (None, Some(have)) if is_of_an_archive(&error) => error.context(about_have(have)),
                 (None, _) => error.context(output.display().to_string()),
             });

@@ -1,6 +1,6 @@
 //! A port that peers connect to, by TLS and with a token.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -32,13 +32,25 @@ pub fn serve(address: &str, at: &Reception, hall: &Hall, context: &Context) -> R
     };
     let fingerprint = identity.fingerprint();
     let config = identity.into_config()?;
-    let listener = TcpListener::bind(address).with_context(|| format!("--listen {address}"))?;
+    let listener = TcpListener::bind(address).map_err(|error| not_listening(address, error))?;
     let bound = listener.local_addr().with_context(|| format!("--listen {address}"))?;
     context.screen.say(format_args!("listening at tls://{bound}; certificate {fingerprint}"));
     let doors = Doors::new(at.peers);
     let port = Port { listener, config, attempts: Attempts::default(), doors: &doors, hall, context };
     doors.stand_open(&port, context);
     Ok(())
+}
+
+fn not_listening(address: &str, error: io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program listens there, or another `ctdl-dump serve`: end it, or name another port"
+        }
+        ErrorKind::PermissionDenied => "ports below 1024 are for root: name another one",
+        ErrorKind::AddrNotAvailable => "this machine does not have that address: 0.0.0.0 stands for all that it has",
+        _ => "HOST:PORT is meant: an address or a name of this machine, or 0.0.0.0 for all, and a port up to 65535",
+    };
+    anyhow::anyhow!("--listen {address}: {error}; {advice}")
 }
 
 fn own_identity(context: &Context) -> Result<Identity> {

@@ -28,7 +28,7 @@ use anyhow::Result;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::transfer::Summary;
-use ctdl_dump::wire::Connector as _;
+use ctdl_dump::wire::{Connector as _, WireError};
 
 use self::lease::{Ended, Lease};
 use self::note::Note;
@@ -96,11 +96,20 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
 
 /// Finds out before anything is transferred whether this peer can do it.
 fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
-    let client = connector.connect().map_err(Failure::from)?;
+    let other_end = connector.other_end();
+    let told = |error: WireError| match &error {
+        // Who could not be reached was named.
+        WireError::Unreachable { .. } => Failure::from(error).into(),
+        _ => {
+            let told = other_end.told(&error);
+            anyhow::Error::from(Failure::from(error)).context(told)
+        }
+    };
+    let client = connector.connect().map_err(told)?;
     let can = client.greeting().abilities.cutover;
     // It is heard out, or it would complain of a broken connection; that it refuses us, it says only now.
     match client.quit() {
-        Err(error) if !error.is_of_the_connection() => return Err(Failure::from(error).into()),
+        Err(error) if !error.is_of_the_connection() => return Err(told(error)),
         _ => {}
     }
     if !can {
