@@ -90,14 +90,6 @@ impl Key {
         }
     }
 
-    /// The three numbers of a `visit` key.
-    pub fn as_numbers(&self) -> Option<[i64; 3]> {
-        match self.parts() {
-            [KeyPart::Number(a), KeyPart::Number(b), KeyPart::Number(c)] => Some([*a, *b, *c]),
-            _ => None,
-        }
-    }
-
     /// Size in bytes, as `MAX_KEY_BYTES` counts it.
     pub fn size(&self) -> usize {
         self.parts()

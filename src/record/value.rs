@@ -135,3 +135,14 @@ pub fn printable(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn bytes_are_shown_without_control_characters_and_each_in_its_own_way() {
+        assert_eq!(printable("a b/ü日".as_bytes()), "a b/ü日");
+        assert_eq!(printable(b"\x1b[2J\xff\\n\n"), "\\u{1b}[2J\\xff\\\\n\\n");
+    }
+}

@@ -10,19 +10,9 @@ const MOST_FINDINGS: usize = 10_000;
 /// Longest text of a finding, in bytes: a `loss` record takes no more (`format-spec/record.md`, section 5).
 const MOST_TEXT_BYTES: usize = 4096;
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Severity {
-    /// Something is missing or wrong that no order of a server's work leaves behind.
-    Damage,
-}
-
-/// One thing that is not as it should be.
+/// Something that is missing or wrong, and that no order of a server's work leaves behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
     /// What it is about.
     pub subject: Subject,
     /// The table where the fault lies.
@@ -108,12 +98,7 @@ impl Collector {
     }
 
     pub fn finish(self) -> Findings {
-        let damage = self.damage.into_iter().map(|((subject, table), text)| Finding {
-            severity: Severity::Damage,
-            subject,
-            table,
-            text,
-        });
+        let damage = self.damage.into_iter().map(|((subject, table), text)| Finding { subject, table, text });
         Findings {
             normal: self.normal.into_iter().map(|(what, count)| (what.to_owned(), count)).collect(),
             damage: damage.collect(),

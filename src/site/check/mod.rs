@@ -22,7 +22,7 @@ mod walk;
 
 pub use error::CheckError;
 pub(crate) use finding::cut;
-pub use finding::{Finding, Findings, Severity};
+pub use finding::{Finding, Findings};
 pub use references::references;
 pub(in crate::site) use references::references_of;
 pub(in crate::site) use rooms::room_keys;

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::record::printable;
 use crate::site::source::advice;
 
 mod apart;
@@ -201,38 +202,23 @@ impl fmt::Display for Note {
             Note::LinkedDirectory { path, target } => write!(
                 f,
                 "{} is a link to {}; what is there is carried as a directory of the site",
-                readable(path),
-                readable(target)
+                printable(path),
+                printable(target)
             ),
             Note::DanglingKey { path, target } => write!(
                 f,
                 "{} is a link to {}, which is not there; the link alone is carried",
-                readable(path),
-                readable(target)
+                printable(path),
+                printable(target)
             ),
             Note::KeyIsNoFile { path, target } => write!(
                 f,
                 "{} is a link to {}, which is outside the site and no regular file; the link alone is carried",
-                readable(path),
-                readable(target)
+                printable(path),
+                printable(target)
             ),
         }
     }
-}
-
-/// A path as it can be shown on a screen: control characters and bytes that are no UTF-8 don't reach it as they are.
-pub fn readable(path: &[u8]) -> String {
-    path.utf8_chunks()
-        .flat_map(|chunk| {
-            let valid = chunk.valid().chars().map(|c| match c {
-                '\\' => "\\\\".to_owned(),
-                c if c.is_control() => c.escape_default().to_string(),
-                c => c.to_string(),
-            });
-            let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
-            valid.chain(invalid).collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 /// Why the inventory could not be taken.
