@@ -176,11 +176,18 @@ fn what_a_link_leads_to_may_be_long_and_stand_in_place_of_a_file_of_an_old_relea
     std::os::unix::fs::symlink(&bundle, site.path().join("keys/bundle.pem")).unwrap();
     // Right behind the files that are made of several records.
     std::os::unix::fs::symlink(&settings, site.path().join("citadel.rc")).unwrap();
+    let beside = site.path().with_extension("beside");
+    std::fs::write(&beside, "key").unwrap();
+    let relative = Path::new("../..").join(beside.file_name().unwrap());
+    std::os::unix::fs::symlink(relative, site.path().join("keys/beside.pem")).unwrap();
     let (archive, same, other) = (work.path().join("a.ctz"), work.path().join("same"), work.path().join("other"));
     export(site.path(), &archive);
+    std::fs::remove_file(&beside).unwrap();
     let import = |place: &Path| {
         let output = run(&[&"import", &archive, &"--keep-release", &"--site", &place]);
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(said(&output).contains("a relative path, which can't be followed"), "{}", said(&output));
+        assert_eq!(std::fs::read(place.join("keys/beside.pem")).unwrap(), b"key");
     };
     import(&same);
     assert_eq!(std::fs::read_link(same.join("keys/bundle.pem")).unwrap(), bundle);

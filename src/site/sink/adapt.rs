@@ -111,7 +111,7 @@ impl Adapter {
     /// The uid and gid that an owner of another machine has here.
     pub fn ids_for(&self, owner: Option<&Owner>, group: Option<&Owner>) -> Option<(u32, u32)> {
         let (uid, gid) = self.owner.ids()?;
-        Some((owner.map_or(uid, |owner| owner.number), group.map_or(gid, |group| group.number)))
+        Some((owner.map_or(uid, user_here), group.map_or(gid, group_here)))
     }
 
     pub fn into_notices(mut self) -> Vec<String> {
@@ -159,21 +159,26 @@ impl Adapter {
             return;
         };
         if let Some(Value::Owner(owner)) = fields.get("owner").cloned() {
-            let number = accounts::user_by_name(&owner.name).map_or(owner.number, |(uid, _)| uid);
+            let number = user_here(&owner);
             set_owner(fields, "owner", number, site_uid, accounts::user_name(number));
         }
         if let Some(Value::Owner(group)) = fields.get("group").cloned() {
-            let number = accounts::group_by_name(&group.name).unwrap_or(group.number);
+            let number = group_here(&group);
             set_owner(fields, "group", number, site_gid, accounts::group_name(number));
         }
     }
 
     /// A link whose target isn't here, or is something else, becomes a file of its own, so that no key is lost.
     pub fn link_to_file(&mut self, header: &mut Header) {
-        let target = header.fields.bytes("target").map(printable).unwrap_or_default();
+        let target = header.fields.bytes("target").unwrap_or_default();
+        let why = match target.first() {
+            Some(b'/') => "which is not the same file here",
+            _ => "a relative path, which can't be followed before the site is in its place",
+        };
         self.notices.push(format!(
-            "{} was a link to {target}, which is not the same file here: its content was written in its place",
-            header.key
+            "{} was a link to {}, {why}: its content was written in its place",
+            header.key,
+            printable(target)
         ));
         header.fields.remove("target");
         header.fields.set_string("type", "file");
@@ -194,10 +199,35 @@ impl Adapter {
     }
 }
 
+/// The number that a user of another machine has here: that of his name, if there is such a user.
+fn user_here(user: &Owner) -> u32 {
+    accounts::user_by_name(&user.name).map_or(user.number, |(uid, _)| uid)
+}
+
+/// The same of a group.
+fn group_here(group: &Owner) -> u32 {
+    accounts::group_by_name(&group.name).unwrap_or(group.number)
+}
+
 fn set_owner(fields: &mut Fields, field: &'static str, number: u32, site: u32, name: String) {
     if number == site {
         fields.remove(field);
     } else {
         fields.set(field, Value::Owner(Owner { number, name }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_the_root_is_found_by_his_name_and_else_by_his_number() {
+        let adapter = Adapter::new(SiteOwner::ids_of(7, 8), Layout::LP64_LITTLE);
+        let owner = |name: &str| Owner { number: 54_321, name: name.into() };
+        let [known, unknown] = ["root", "nobody-of-this-machine"].map(owner);
+        assert_eq!(adapter.ids_for(None, None), Some((7, 8)));
+        assert_eq!(adapter.ids_for(Some(&known), Some(&unknown)), Some((0, 54_321)));
+        assert_eq!(adapter.ids_for(Some(&unknown), Some(&known)), Some((54_321, 0)));
     }
 }

@@ -130,7 +130,8 @@ impl FileWriter {
     pub fn end_link(&mut self, header: &Header) -> Result<bool, WriteSiteError> {
         let Some((_, path, attributes)) = &self.present else { return Ok(true) };
         let target = Path::new(OsStr::from_bytes(header.fields.bytes("target").unwrap_or_default()));
-        if !links::are_same(path, &path.parent().unwrap_or(self.site.root()).join(target)) {
+        // From where it is built a relative path leads elsewhere than from its place.
+        if !target.is_absolute() || !links::are_same(path, target) {
             return Ok(false);
         }
         std::fs::remove_file(path).map_err(|source| WriteSiteError::Io { path: path.clone(), source })?;
