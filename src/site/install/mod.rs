@@ -36,10 +36,10 @@
 //!
 //! # The order of the steps
 //!
-//! 1. Every file and directory of `site/` is synced. `Whole`: an empty `.ctdl-dump-new` and a locked `citadel.lock` are put into
-//!    `site/`; the first tells for ever which of two directories is the new one, and needs no inode numbers.
+//! 1. `Whole`: an empty `.ctdl-dump-new` is put into `site/`, which tells for ever which of two directories is the new one, and needs no inode
+//!    numbers. Every file and directory of `site/` is synced.
 //! 2. The journal is written and synced, then the workshop's directory and the one around it.
-//! 3. The target's `citadel.lock` is made (or the one found is taken) and locked: no server starts from here on.
+//! 3. The target's `citadel.lock` is made (or the one found is taken) and locked, `Whole`: and one in `site/`: no server starts from here on.
 //! 4. `Whole`: target and `site` change places by one `RENAME_EXCHANGE`; where that does not exist, the target becomes `old` and
 //!    `site` the target. `Parts`, `data` first: each part of the target is renamed into `old/`, the new one into its place.
 //! 5. The old site becomes `NAME.ctdl-dump-before-DATE` beside the target, or `.ctdl-dump-before-DATE` in it. Nothing is
