@@ -348,7 +348,7 @@ def check_residue(residue, what):
     for name, value in residue.items():
         match name:
             case "length":
-                demand(fits(value, "u32", what), f"{what}: wrong length in its residue")
+                demand(fits(value, "u32", what) and value <= 1_048_576, f"{what}: wrong length in its residue")
             case "uncompressed":
                 demand(value == 1, f"{what}: wrong value in its residue")
             case "patches":

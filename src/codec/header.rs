@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::cbor::{Decoder, Encoder, Head};
 use super::{CodecError, numbers};
 use crate::record::schema::{self, FieldType};
-use crate::record::{Body, Fields, Header, Key, KeyPart, Kind, Owner, Residue, Value};
+use crate::record::{Body, Fields, Header, Key, KeyPart, Kind, MAX_RESIDUE_VALUE_BYTES, Owner, Residue, Value};
 
 /// The longest header in bytes, an inline body included.
 pub const MAX_HEADER_BYTES: usize = 65_536;
@@ -277,7 +277,13 @@ fn decode_residue(decoder: &mut Decoder) -> Result<Residue, CodecError> {
     let mut pairs = decoder.map()?;
     while let Some(name) = pairs.next(decoder)? {
         match name {
-            "length" => residue.length = Some(decode_u32(decoder)?),
+            "length" => {
+                let length = decode_u32(decoder)?;
+                if length > MAX_RESIDUE_VALUE_BYTES {
+                    return Err(decoder.error("a residue of a longer value than has one"));
+                }
+                residue.length = Some(length);
+            }
             "patches" => {
                 let count = decoder.array()?;
                 if count == 0 {

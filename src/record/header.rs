@@ -8,7 +8,7 @@ pub const INLINE_BODY_BYTES: usize = 4096;
 pub const INLINE_NUMBERS_BYTES: usize = 32_768;
 
 /// The longest value that a residue may reproduce; longer ones are `table` records.
-const MAX_RESIDUE_VALUE_BYTES: u32 = 1 << 20;
+pub const MAX_RESIDUE_VALUE_BYTES: u32 = 1 << 20;
 
 /// Everything about a record but a long body.
 #[derive(Clone, Debug, PartialEq, Eq)]

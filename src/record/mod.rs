@@ -10,7 +10,7 @@ pub mod schema;
 mod site_info;
 mod value;
 
-pub use header::{Body, Header, INLINE_BODY_BYTES, INLINE_NUMBERS_BYTES, Residue};
+pub use header::{Body, Header, INLINE_BODY_BYTES, INLINE_NUMBERS_BYTES, MAX_RESIDUE_VALUE_BYTES, Residue};
 pub use key::{Key, KeyPart, MAX_KEY_BYTES};
 pub use kind::{Kind, UnknownKind};
 pub use layout::{ByteOrder, Layout, Model, UnknownLayout};

@@ -1,7 +1,7 @@
 //! Archives with one fault each, everything else being right: every one is refused, for that fault.
 
 use ctdl_dump::endpoint::Class;
-use ctdl_dump::record::{Body, Fields, Header, Key, Kind, Value};
+use ctdl_dump::record::{Body, Fields, Header, Key, Kind, Residue, Value};
 
 use super::forge::{Forge, Frame, Member, encode, headers, seal, seek_table, skippable};
 use super::records::{Record, body};

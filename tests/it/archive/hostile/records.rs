@@ -135,6 +135,11 @@ pub fn in_records() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "field \"ref_count\"",
             with_floor(|floor| floor.fields.set_int("ref_count", 1 << 40)),
         ),
+        (
+            "residue-of-too-long-a-value",
+            "a residue of a longer value than has one",
+            with_floor(|floor| floor.residue = Some(Residue { length: Some((1 << 20) + 1), ..Residue::default() })),
+        ),
         ("field-missing", "field \"ref_count\" is missing", with_floor(|floor| floor.fields.remove("ref_count"))),
         ("field-too-long", "field \"name\"", with_floor(|floor| floor.fields.set_string("name", vec![b'x'; 257]))),
         (
