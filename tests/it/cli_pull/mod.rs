@@ -250,6 +250,18 @@ fn a_command_that_ends_neither_by_itself_nor_by_a_signal_does_not_outlive_the_pu
 }
 
 #[test]
+fn what_a_shell_has_left_that_has_ended_is_neither_waited_for_nor_left() {
+    let work = tempfile::tempdir().unwrap();
+    let pid = work.path().join("pid");
+    let peer = format!("cmd:sleep 1000 >/dev/null & echo $! >'{}'; exit 3", pid.display());
+    let output = run(&[&"pull", &peer, &"-o", &work.path().join("a.ctz")]);
+    assert_code(&output, 6);
+    assert!(said(&output).contains("exit status: 3"), "{}", said(&output));
+    let process = Path::new("/proc").join(std::fs::read_to_string(pid).unwrap().trim());
+    assert!(until(|| !process.exists()), "what the shell had started is there");
+}
+
+#[test]
 fn what_is_no_peer_or_no_server_is_said_with_the_right_exit_code() {
     let work = tempfile::tempdir().unwrap();
     let output = work.path().join("a.ctz");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ctdl_dump::endpoint::no_thread;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::below::Below;
+use super::below::{Below, Pipe};
 use super::{Errand, OtherEnd, Peer};
 use crate::paced::{Pace, Paced};
 use crate::screen::Screen;
@@ -23,6 +23,8 @@ const MOST_LINE_BYTES: u64 = 1024;
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to end once it is told nothing more and nobody listens to it: it may have to remove what it has made.
 const LEAVES_WITHIN: Duration = Duration::from_secs(2);
+/// How long it may take until all is read that a program has said which has ended.
+const SAID_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -76,13 +78,14 @@ pub fn start(
     let (Some(input), Some(output), Some(errors)) = (input, output, errors) else {
         return Err(io::Error::other("a started program has no pipes"));
     };
+    let pipes = vec![Pipe::of(&input)?, Pipe::of(&output)?, Pipe::of(&errors)?];
     let last = Arc::new(Mutex::new(VecDeque::new()));
     let (shared, screen, there) = (Arc::clone(&last), screen.clone(), other_end.clone());
     let listener = std::thread::Builder::new()
         .name("stderr".into())
         .spawn(move || listen(errors, &shared, &there, &screen))
         .map_err(no_thread)?;
-    let running = Running { child, listener: Some(listener), last, name, other_end, status: None };
+    let running = Running { child, listener: Some(listener), last, name, other_end, pipes, status: None };
     let running = Arc::new(Mutex::new(running));
     let said = Said { output: Paced::new(output, pace), running: Arc::clone(&running) };
     Ok((said, Told { input: Some(Paced::new(input, pace)), running }))
@@ -114,6 +117,7 @@ struct Running {
     last: Arc<Mutex<VecDeque<String>>>,
     name: &'static str,
     other_end: OtherEnd,
+    pipes: Vec<Pipe>,
     status: Option<ExitStatus>,
 }
 
@@ -159,13 +163,18 @@ impl Running {
         self.status.is_some() && below.have_ended()
     }
 
-    /// Those below it; of one that has ended nobody knows any more who that was.
+    /// Those below it.
     fn below(&self) -> Below {
-        if self.status.is_none() { Below::of(Pid::from_child(&self.child)) } else { Below::none() }
+        Below::of(self.status.is_none().then(|| Pid::from_child(&self.child)), &self.pipes)
     }
 
+    /// Waits for what it has said to the end, but not for others that have its standard error and go on.
     fn finish_listening(&mut self) {
-        if let Some(listener) = self.listener.take_if(|listener| listener.is_finished() || self.status.is_some()) {
+        let deadline = Instant::now() + SAID_WITHIN;
+        while self.listener.as_ref().is_some_and(|listener| !listener.is_finished()) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        if let Some(listener) = self.listener.take_if(|listener| listener.is_finished()) {
             let _ = listener.join();
         }
     }
