@@ -10,12 +10,12 @@ use ctdl_dump::endpoint::{Failure, Source};
 use ctdl_dump::record::Layout;
 use ctdl_dump::site::{Arrangement, ReadOptions};
 use ctdl_dump::transfer::SiteToServe;
-use ctdl_dump::transfer::snapshot::{self, Request, Taken, Way};
+use ctdl_dump::transfer::snapshot::{self, Request, Standing, Taken, Way};
 
 use crate::args::ArrangementOptions;
 use crate::command::Context;
 use crate::error::usage;
-use crate::look_round::{Standing, look_round};
+use crate::look_round::look_round;
 use crate::state;
 use crate::stream::Stream;
 

@@ -19,11 +19,12 @@ use self::lease::{LeaseSlot, refusal, silence_under_lease};
 use self::view::SiteView;
 pub(super) use self::work::PULSE_EVERY;
 use self::work::{pulse_under_lease, with_pulse};
-use super::snapshot::{self, Request, Taken, Way};
+use super::snapshot::{self, Request, Standing, Taken, Way, settled_leftovers};
 use crate::endpoint::Failure;
 use crate::live::Original;
 use crate::monitor::Monitor;
 use crate::record::Layout;
+use crate::site::install;
 use crate::site::{Arrangement, CatalogueOptions, ReadOptions};
 use crate::wire::{Abilities, EndOfLease, Pulse, Refusal, Served, SnapshotId, View};
 
@@ -94,6 +95,30 @@ impl SharedSite {
         let SiteToServe { site, scratch, layout, program, state_directory, own_limit } = &self.place;
         let own_limit = own_limit.as_ref();
         Request { site, scratch, way, salvage: false, layout: *layout, program, state_directory, own_limit }
+    }
+
+    /// Takes a snapshot of what stands there, once no import is putting another site into its place.
+    fn take(&self, monitor: &dyn Monitor) -> Result<Taken, Failure> {
+        self.settle(monitor)?;
+        let (site, request) = (&self.place.site, self.request(Way::Untouched));
+        let before = Standing::at(site);
+        match snapshot::take(&request, monitor) {
+            Err(_) if before.is_passing(&Standing::at(site)) => {
+                self.settle(monitor)?;
+                snapshot::take(&request, monitor)
+            }
+            taken => taken,
+        }
+    }
+
+    /// Waits until no import is exchanging the site; what a killed one began is finished.
+    fn settle(&self, monitor: &dyn Monitor) -> Result<(), Failure> {
+        let site = &self.place.site;
+        let leftovers = settled_leftovers(site, monitor, &mut |doing| monitor.task(doing))?;
+        if leftovers.iter().any(|leftover| leftover.exchanging) {
+            install::recover(site)?.iter().for_each(|recovered| monitor.warning(&recovered.to_string()));
+        }
+        Ok(())
     }
 
     /// Waits until nobody else takes a snapshot, and does something then. `shared` gives what another peer has got meanwhile, if that will do.
@@ -174,7 +199,7 @@ impl Served for ServedSite {
             || views().begun_after(asked),
             |monitor| {
                 let begun = (Instant::now(), SystemTime::now());
-                let taken = snapshot::take(&self.shared.request(Way::Untouched), monitor)?;
+                let taken = self.shared.take(monitor)?;
                 Ok(self.shared.keep(taken, begun, PULSE_EVERY))
             },
         );

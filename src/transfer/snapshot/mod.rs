@@ -15,12 +15,14 @@ mod crashed;
 mod error;
 mod running;
 mod settle;
+mod standing;
 mod torn;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use error::SnapshotFailure;
+pub use standing::{Standing, settled_leftovers};
 
 use crate::endpoint::{Class, Failure};
 use crate::live::{Lease, Left, OURS, Original, left_closed};

@@ -180,3 +180,32 @@ fn a_site_without_a_server_has_no_lease() {
     assert_eq!(code(client.end_single_user(EndOfLease::Back)), Code::NO_LEASE);
     client.info().unwrap();
 }
+
+#[test]
+fn a_peer_waits_while_an_import_puts_another_site_in_place_of_the_one_that_is_served() {
+    let (place, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (site, workshop) = (place.path().join("site"), place.path().join(".ctdl-dump-site.staging"));
+    let (before, away) = (unpack_site("small"), place.path().join("away"));
+    fs::rename(before.keep(), &site).unwrap();
+    let socket = work.path().join("wire.socket");
+    let _serving = serve(work, &site, &socket);
+    // The site is away, and an import is at work that is about to put one there.
+    fs::create_dir(&workshop).unwrap();
+    fs::write(workshop.join("journal"), "").unwrap();
+    fs::write(workshop.join("state"), "ctdl-dump-staging 1\npid 1\n").unwrap();
+    let living = fs::File::open(workshop.join("state")).unwrap();
+    rustix::fs::flock(&living, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    fs::rename(&site, &away).unwrap();
+    let stream = UnixStream::connect(&socket).unwrap();
+    let mut client = client(&stream, &stream);
+    let mut has_waited = false;
+    let mut at_work = |doing: &str| {
+        if doing.contains("is putting another site into") && !std::mem::replace(&mut has_waited, true) {
+            fs::rename(&away, &site).unwrap();
+            fs::remove_dir_all(&workshop).unwrap();
+        }
+    };
+    client.take_snapshot(None, &mut at_work).unwrap();
+    assert!(has_waited);
+    assert!(client.info().unwrap().total.records > 1_000);
+}
