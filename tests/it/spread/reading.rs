@@ -82,12 +82,15 @@ fn files_of_others_in_the_directories_of_a_site_are_named_and_not_taken() {
         std::fs::write(machine.at(name), "somebody else's").unwrap();
     }
     std::fs::write(machine.site().join("citadel.config"), "left behind").unwrap();
+    // Left out here and there, for two reasons, under one name.
+    std::fs::write(machine.site().join("citadel.rc"), "left behind").unwrap();
+    std::fs::create_dir(machine.at("etc/citadel/citadel.rc")).unwrap();
     let (site, options) = (machine.site(), ["--arrangement", "debian", "-o"]);
     let output = run(&[&["export", "--site", text(&site)], &options[..], &[text(&archive)]].concat());
     assert_eq!(output.status.code(), Some(5), "{}", said(&output));
     let listed = done(&["list", text(&archive)]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    for named in ["etc/citadel/notes.txt", "etc/ssl/citadel/other.pem", " citadel.config"] {
+    for named in ["etc/citadel/notes.txt", "etc/ssl/citadel/other.pem", " citadel.config", " citadel.rc"] {
         let line = listed.lines().find(|line| line.contains(named));
         assert!(line.is_some_and(|line| line.starts_with("omitted")), "{named}: {listed}");
     }
