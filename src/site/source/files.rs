@@ -84,7 +84,7 @@ pub(in crate::site) struct LogFile {
     pub path: PathBuf,
 }
 
-/// The logs of the site and those the user named, sorted by the name they get, no name twice.
+/// The logs of the site and those the user named, sorted by the name they get, no name twice, and none that is the directory of another.
 pub(super) fn log_files(root: &Path, of_site: &[Entry], named: &[PathBuf]) -> Vec<LogFile> {
     let mut logs: Vec<LogFile> = Vec::new();
     let of_site = of_site
@@ -95,16 +95,23 @@ pub(super) fn log_files(root: &Path, of_site: &[Entry], named: &[PathBuf]) -> Ve
     let named =
         named.iter().map(|path| (path.file_name().unwrap_or(path.as_os_str()).as_bytes().to_vec(), path.clone()));
     for (name, path) in of_site.chain(named) {
+        // Behind the first part: a number at the end would not lead a file out of a directory that another file stands for.
+        let (first, rest) = name.split_at(name.iter().position(|byte| *byte == b'/').unwrap_or(name.len()));
         let mut unique = name.clone();
         let mut copies = 1;
-        while logs.iter().any(|log| log.name == unique) {
+        while logs.iter().any(|log| is_below(&log.name, &unique) || is_below(&unique, &log.name)) {
             copies += 1;
-            unique = [name.as_slice(), format!(".{copies}").as_bytes()].concat();
+            unique = [first, format!(".{copies}").as_bytes(), rest].concat();
         }
         logs.push(LogFile { name: unique, path });
     }
     logs.sort();
     logs
+}
+
+/// Whether a path is this one, or leads through it.
+fn is_below(path: &[u8], directory: &[u8]) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// The content of a file, or of what a link out of `keys/` leads to: from its copy if there is one.
@@ -136,4 +143,36 @@ fn open<'s>(path: &Path, bytes: u64, listed: Option<&Entry>) -> Result<BodyReade
         });
     }
     Ok(BodyReader::new(Content::File(file, path.to_owned()), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(of_site: &[&str], named: &[&str]) -> Vec<String> {
+        let entry = |path: &&str| Entry {
+            path: path.as_bytes().to_vec(),
+            what: What::File { bytes: 0 },
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            mtime: (0, 0),
+            dev: 0,
+            inode: 0,
+        };
+        let of_site: Vec<Entry> = of_site.iter().map(entry).collect();
+        let named: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
+        let logs = log_files(Path::new("/site"), &of_site, &named);
+        logs.into_iter().map(|log| String::from_utf8(log.name).unwrap()).collect()
+    }
+
+    #[test]
+    fn logs_of_one_name_are_told_apart_and_none_stands_where_others_need_a_directory() {
+        assert_eq!(
+            names(&["citadel.log", "logs/citadel.log"], &["/x/citadel.log"]),
+            ["citadel.log", "citadel.log.2", "citadel.log.3"]
+        );
+        assert_eq!(names(&["logs/mail/today"], &["/var/log/mail", "/x/mail-2"]), ["mail-2", "mail.2", "mail/today"]);
+        assert_eq!(names(&["citadel.log", "logs/citadel.log/today"], &[]), ["citadel.log", "citadel.log.2/today"]);
+    }
 }
