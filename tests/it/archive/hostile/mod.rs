@@ -52,14 +52,18 @@ fn with_headers(number: usize, change: impl FnOnce(&mut Vec<Header>)) -> Vec<u8>
     forge.seal()
 }
 
-/// A fault in the header of a floor.
-fn with_floor(change: impl FnOnce(&mut Header)) -> Vec<u8> {
+fn floor() -> Record {
     let mut fields = Fields::new();
     for name in ["flags", "ref_count", "ep_mode", "ep_value"] {
         fields.set_int(name, 0);
     }
     fields.set_string("name", "Main Floor");
-    let floor = Record::new(Kind::Floor, Key::number(0), fields, None);
+    Record::new(Kind::Floor, Key::number(0), fields, None)
+}
+
+/// A fault in the header of a floor.
+fn with_floor(change: impl FnOnce(&mut Header)) -> Vec<u8> {
+    let floor = floor();
     let mut forge = Forge::new(std::slice::from_ref(&floor));
     let mut header = floor.header;
     change(&mut header);

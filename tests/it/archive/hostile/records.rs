@@ -135,11 +135,6 @@ pub fn in_records() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "field \"ref_count\"",
             with_floor(|floor| floor.fields.set_int("ref_count", 1 << 40)),
         ),
-        (
-            "residue-of-too-long-a-value",
-            "a residue of a longer value than has one",
-            with_floor(|floor| floor.residue = Some(Residue { length: Some((1 << 20) + 1), ..Residue::default() })),
-        ),
         ("field-missing", "field \"ref_count\" is missing", with_floor(|floor| floor.fields.remove("ref_count"))),
         ("field-too-long", "field \"name\"", with_floor(|floor| floor.fields.set_string("name", vec![b'x'; 257]))),
         (
@@ -149,6 +144,15 @@ pub fn in_records() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ),
         ("body-where-none-is", "has a body", with_floor(|floor| floor.body = Some(Body::Inline(vec![1])))),
         ("raw-beside-fields", "beside \"raw\"", with_floor(|floor| floor.fields.set("raw", Value::Binary(vec![1])))),
+        ("residue-of-too-long-a-value", "a residue of a longer value than has one", {
+            let mut floor = floor();
+            let of_length = |bytes| Some(Residue { length: Some(bytes), ..Residue::default() });
+            floor.header.residue = of_length(1 << 20);
+            let mut forge = Forge::new(std::slice::from_ref(&floor));
+            floor.header.residue = of_length((1 << 20) + 1);
+            forge.only_block().members[0].refill(&encode(&[floor.header]));
+            forge.seal()
+        }),
         ("block-not-ended", "must begin a new block", {
             let mut forge = many_blocks();
             merge_blocks(&mut forge);

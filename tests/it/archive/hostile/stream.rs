@@ -22,6 +22,16 @@ pub fn in_frames() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 frames.insert(DATA, Frame::of(&vec![0; (2 << 20) + 1]));
             }),
         ),
+        ("frame-a-little-longer-than-any", "it is longer than 2162688 bytes", {
+            // The content of one byte stands behind as many empty blocks as make it so long, its checksum included.
+            let mut rest = vec![0; (2 << 20) + 65_536 + 3 - 4];
+            rest.truncate(1 + (rest.len() - 10) / 3 * 3);
+            rest[0] = 1;
+            rest.extend([1 << 3 | 1, 0, 0, b'x', 0, 0, 0, 0]);
+            with_frames(|frames| {
+                frames.insert(DATA, raw_frame(0x24, &rest));
+            })
+        }),
         (
             "frame-that-unpacks-to-less",
             "zstd says",
