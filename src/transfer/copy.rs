@@ -37,14 +37,14 @@ impl Summary {
         Ok(Summary { kinds: root.kinds.clone(), site_digest: root.site_digest, end, left_out })
     }
 
-    /// How many records there were.
+    /// How many records there were. What an archive says of itself may be more than any number.
     pub fn records(&self) -> u64 {
-        self.kinds.iter().map(|(_, count)| count.records).sum()
+        self.kinds.iter().fold(0, |sum, (_, count)| sum.saturating_add(count.records))
     }
 
     /// The sum of their bodies' lengths in bytes.
     pub fn body_bytes(&self) -> u64 {
-        self.kinds.iter().map(|(_, count)| count.body_bytes).sum()
+        self.kinds.iter().fold(0, |sum, (_, count)| sum.saturating_add(count.body_bytes))
     }
 }
 

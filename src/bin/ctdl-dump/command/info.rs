@@ -5,13 +5,12 @@ use std::io::Write;
 
 use anyhow::{Context as _, Result};
 use ctdl_dump::archive::RandomReader;
-use ctdl_dump::codec::Digest;
 use ctdl_dump::codec::identity::hex;
 use ctdl_dump::codec::manifest::Count;
 use ctdl_dump::endpoint::Failure;
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::{Kind, SiteInfo, printable};
-use ctdl_dump::transfer::{Discard, copy};
+use ctdl_dump::transfer::{Discard, Summary, copy};
 use serde_json::{Value as Json, json};
 
 use super::Context;
@@ -22,10 +21,7 @@ use crate::{json, place, utc};
 /// What there is to say.
 struct Found {
     site: SiteInfo,
-    kinds: Vec<(Kind, Count)>,
-    site_digest: Digest,
-    state_after: String,
-    left_out: Vec<(Kind, String)>,
+    summary: Summary,
     /// Where a site that is spread over several directories has what.
     arrangement: Option<String>,
 }
@@ -47,14 +43,7 @@ pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
         let arrangement = place.arrangement().map(ToString::to_string);
         let mut source = place.source(context)?;
         let summary = copy(&mut *source, &mut Discard, &context.screen)?;
-        Found {
-            site: source.site().clone(),
-            kinds: summary.kinds,
-            site_digest: summary.site_digest,
-            state_after: summary.end.state_after,
-            left_out: summary.left_out,
-            arrangement,
-        }
+        Found { site: source.site().clone(), summary, arrangement }
     };
     context.screen.clear();
     let mut output = context.data()?;
@@ -70,66 +59,94 @@ pub fn run(args: &Info, context: &Context) -> Result<ExitCode> {
 /// By the manifest alone, and by the few records that say what was left out.
 fn of_file(file: File) -> Result<Found> {
     let archive = RandomReader::open(file).map_err(Failure::from)?;
-    let root = archive.root();
-    let mut left_out = Vec::new();
-    for kind in root.kinds.iter().map(|(kind, _)| *kind).filter(|kind| !kind.is_of_the_site()) {
-        for record in archive.headers(Some(kind)).map_err(Failure::from)? {
-            let (header, _digest) = record.map_err(Failure::from)?;
-            let why = header.fields.bytes("why").map(printable).unwrap_or_default();
-            left_out.push((kind, format!("{}: {why}", header.key)));
-        }
-    }
-    Ok(Found {
-        site: archive.site().clone(),
-        kinds: root.kinds.clone(),
-        site_digest: root.site_digest,
-        state_after: root.state_after.clone(),
-        left_out,
-        arrangement: None,
-    })
+    Ok(Found { site: archive.site().clone(), summary: Summary::of_archive(&archive)?, arrangement: None })
 }
 
 /// What told a fact, behind it.
 fn told_by(what: &Option<String>) -> String {
-    what.as_ref().map(|what| format!(" ({what})")).unwrap_or_default()
+    what.as_ref().map(|what| format!(" ({})", shown(what))).unwrap_or_default()
+}
+
+/// A text of an archive, which anybody may have made, so that it is no more than text on a terminal.
+fn shown(text: &str) -> String {
+    printable(text.as_bytes())
 }
 
 impl Found {
     fn text(&self) -> String {
-        let site = &self.site;
+        let (site, summary) = (&self.site, &self.summary);
         let mut lines = vec![
             format!("node         {} ({})", printable(&site.node), printable(&site.fqdn)),
             format!("release      {}{}", site.release, told_by(&site.release_by)),
             format!("machine      {}{}", site.layout, told_by(&site.layout_by)),
-            format!("snapshot     {}; {}", site.snapshot.method, site.snapshot.proof),
-            format!("afterwards   {}", self.state_after),
-            format!("taken        {}, by {}", utc::second(site.snapshot.taken), site.tool),
+            format!("snapshot     {}; {}", shown(&site.snapshot.method), shown(&site.snapshot.proof)),
+            format!("afterwards   {}", shown(&summary.end.state_after)),
+            format!("taken        {}, by {}", utc::second(site.snapshot.taken), shown(&site.tool)),
         ];
         if let Some(arrangement) = &self.arrangement {
             lines.push(format!("arrangement  {arrangement}"));
         }
         if !site.without.is_empty() {
-            lines.push(format!("without      {}", site.without.join(", ")));
+            lines.push(format!("without      {}", shown(&site.without.join(", "))));
         }
-        for (kind, Count { records, body_bytes }) in &self.kinds {
+        for (kind, Count { records, body_bytes }) in &summary.kinds {
             lines.push(format!("{kind:12} {records:>10} records {body_bytes:>14} bytes of bodies"));
         }
-        for (kind, what) in &self.left_out {
+        for (kind, what) in &summary.left_out {
             lines.push(format!("{:12} {what}", if *kind == Kind::Loss { "lost" } else { "left out" }));
         }
-        lines.push(format!("site digest  {}\n", hex(&self.site_digest)));
+        lines.push(format!("site digest  {}\n", hex(&summary.site_digest)));
         lines.join("\n")
     }
 
     fn json(&self) -> Json {
         let site = &self.site;
-        let left_out: Vec<Json> =
-            self.left_out.iter().map(|(kind, what)| json!({"kind": kind.name(), "what": what})).collect();
-        json!({"node": json::text(&site.node), "fqdn": json::text(&site.fqdn), "release": site.release,
-            "release_by": site.release_by, "layout_by": site.layout_by,
-            "layout": site.layout.to_string(), "tool": site.tool, "taken": site.snapshot.taken,
-            "method": site.snapshot.method, "proof": site.snapshot.proof, "state_after": self.state_after,
-            "without": site.without, "arrangement": self.arrangement, "kinds": json::kinds(&self.kinds), "left_out": left_out,
-            "site_digest": hex(&self.site_digest)})
+        let mut line = json::summary(&self.summary);
+        for (name, value) in [
+            ("node", json::text(&site.node)),
+            ("fqdn", json::text(&site.fqdn)),
+            ("release", site.release.into()),
+            ("release_by", json!(site.release_by)),
+            ("layout", site.layout.to_string().into()),
+            ("layout_by", json!(site.layout_by)),
+            ("tool", json!(site.tool)),
+            ("taken", site.snapshot.taken.into()),
+            ("method", json!(site.snapshot.method)),
+            ("proof", json!(site.snapshot.proof)),
+            ("without", json!(site.without)),
+            ("arrangement", json!(self.arrangement)),
+        ] {
+            line[name] = value;
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctdl_dump::record::{End, Layout, Root, Snapshot};
+
+    use super::*;
+
+    #[test]
+    fn nothing_in_an_archive_moves_the_cursor() {
+        let bad = || "\u{1b}[2J\r\n\u{9b}2J".to_owned();
+        let site = SiteInfo {
+            tool: bad(),
+            node: bad().into(),
+            fqdn: bad().into(),
+            release: 980,
+            release_by: Some(bad()),
+            layout: Layout::LP64_LITTLE,
+            layout_by: Some(bad()),
+            without: vec![bad()],
+            snapshot: Snapshot { method: bad(), proof: bad(), taken: 0 },
+            root: Root { mode: 0, owner: None, group: None },
+        };
+        let end = End { state_after: bad() };
+        let summary = Summary { kinds: Vec::new(), site_digest: [0; 32], end, left_out: Vec::new() };
+        let text = Found { site, summary, arrangement: None }.text();
+        assert_eq!(text.lines().count(), 8);
+        assert!(text.chars().all(|sign| sign == '\n' || !sign.is_control()), "{text:?}");
     }
 }
