@@ -127,7 +127,8 @@ impl Kind {
         if self.has_numbers() { super::INLINE_NUMBERS_BYTES } else { super::INLINE_BODY_BYTES }
     }
 
-    fn names() -> String {
+    /// All names.
+    pub fn names() -> String {
         let names: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
         names.join(", ")
     }

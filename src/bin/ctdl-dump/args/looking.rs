@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use ctdl_dump::record::Kind;
 
 use super::named::output;
 use super::{ArrangementOptions, TablesOptions};
@@ -41,10 +42,8 @@ pub struct List {
     pub place: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
-    /// Only records of this kind: config, floor, user, room, list, visit, use, directory, openid, euid, usernumber, fulltext,
-    /// table, message, file, log, loss or omitted
-    #[arg(value_name = "KIND")]
-    pub kind: Option<ctdl_dump::record::Kind>,
+    #[arg(value_name = "KIND", help = format!("Only records of this kind: {}", Kind::names()))]
+    pub kind: Option<Kind>,
     /// Print a line of JSON with all fields for each record (passwords too)
     #[arg(long)]
     pub json: bool,
@@ -94,7 +93,7 @@ pub struct Extract {
     pub archive: PathBuf,
     /// Kind of the records: message, file, log, room ...
     #[arg(value_name = "KIND")]
-    pub kind: ctdl_dump::record::Kind,
+    pub kind: Kind,
     /// Their keys
     #[arg(value_name = "KEY", required = true)]
     pub keys: Vec<String>,
