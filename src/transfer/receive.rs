@@ -50,17 +50,22 @@ impl<W: Write> Intake<W> {
         pulse: Pulse,
     ) -> Result<(), Failure> {
         let (mut segment, mut told) = (Vec::new(), Instant::now());
+        let mut tell = || {
+            if told.elapsed() < PULSE_EVERY {
+                return Ok(());
+            }
+            told = Instant::now();
+            pulse("looking at what has arrived before")
+        };
         while let Some(header) = up_to_the_cut(before.next())?.flatten() {
+            tell()?;
             self.writer.record(&header)?;
             let mut hasher = RecordHasher::default();
             hasher.begin(&header);
             if let Some(Body::Segments(length)) = header.body {
                 let mut done = 0;
                 while done < length {
-                    if told.elapsed() >= PULSE_EVERY {
-                        told = Instant::now();
-                        pulse("looking at what has arrived before")?;
-                    }
+                    tell()?;
                     match up_to_the_cut(before.segment(&mut segment))? {
                         Some(true) => {}
                         Some(false) | None => {

@@ -76,8 +76,8 @@ pub trait Served {
     /// The snapshot with this id, if it is still there; else another, taken now.
     fn snapshot(&mut self, id: Option<&SnapshotId>, pulse: Pulse) -> Result<Arc<dyn View>, Refusal>;
 
-    /// Takes the site single-user and then a snapshot of it. The lease ends by itself when `alive` was not called for `expire` seconds,
-    /// and when this is dropped.
+    /// Takes the site single-user and then a snapshot of it. The lease ends by itself when nothing has moved between client and server for `expire`
+    /// seconds, when the client has gone, and when this is dropped.
     fn single_user(&mut self, wait: u32, expire: u32, pulse: Pulse) -> Result<Arc<dyn View>, Refusal> {
         let _ = (wait, expire, pulse);
         Err(Refusal::new(Code::NOT_HERE, "there is no running server behind this"))
@@ -106,7 +106,7 @@ pub trait Served {
         Vec::new()
     }
 
-    /// The client gave a sign of life.
+    /// The client said something, and so has heard all that it was told before.
     fn alive(&mut self) {}
 }
 

@@ -188,7 +188,10 @@ impl<'t> Receiving<'t> {
             Ok(receipt) => {
                 let digest = receipt.site_digest();
                 self.receipt = Some(receipt);
-                spool.discard()?;
+                // The site is in place all the same.
+                if let Err(error) = spool.discard() {
+                    self.context.screen.warning(&text(&error));
+                }
                 Ok(digest)
             }
             Err(error) => {
