@@ -21,7 +21,7 @@ pub use self::steady::{Connector, Steady, SteadyRecords};
 use super::VERSION;
 use super::command::{Action, Command, EndOfLease, Level, Resume, Scope};
 use super::error::{WireError, shortened};
-use super::frame::{Position, next_item, site, state};
+use super::frame::{MOST_AT_WORK_LINES, Position, next_item, site, state};
 use super::item::Item;
 use super::line::{Input, Output};
 use super::reply::{Code, Reply};
@@ -30,9 +30,6 @@ use super::totals::Totals;
 use super::words::{self, Abilities};
 use crate::codec::{Digest, site_info};
 use crate::record::{Key, Kind, SiteInfo};
-
-/// How often in a row a server may say that it is still at work: more than a day, at one line in 20 seconds.
-const MOST_AT_WORK_LINES: u32 = 10_000;
 
 /// Who asks, and how.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ mod sender;
 mod source;
 mod tail;
 
-pub(super) use reading::{next_item, piece, site, state};
+pub(super) use reading::{MOST_AT_WORK_LINES, next_item, piece, site, state};
 pub use receiver::{Position, Receiver};
 pub use sender::Sender;
 pub use source::Frames;

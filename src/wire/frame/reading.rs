@@ -11,7 +11,7 @@ use crate::wire::item::Item;
 use crate::wire::line::Input;
 
 /// How often in a row a peer may say that it is still at work: more than a day, at one line in 20 seconds.
-const MOST_AT_WORK_LINES: u32 = 10_000;
+pub(in crate::wire) const MOST_AT_WORK_LINES: u32 = 10_000;
 
 /// Reads the next line inside of an answer, after all that say that the peer is at work. A failure becomes an error.
 pub(in crate::wire) fn next_item<R: Read>(input: &mut Input<R>, expected: &'static str) -> Result<Item, WireError> {

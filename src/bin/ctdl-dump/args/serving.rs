@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueHint};
 
 use super::named::named;
@@ -112,6 +113,6 @@ pub struct Reception {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "certificate", help_heading = "With --listen")]
     pub key: Option<PathBuf>,
     /// The most peers at once
-    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with_all = ["stdio", "make_token"], help_heading = "With --listen or --socket")]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_535), conflicts_with_all = ["stdio", "make_token"], help_heading = "With --listen or --socket")]
     pub peers: usize,
 }
