@@ -28,6 +28,14 @@ impl Totals {
         format!("{records}|{body_bytes}|{crc:08x}|{}", hex(digest))
     }
 
+    /// Whether the numbers are those of all these together.
+    pub(super) fn is_sum_of<'a>(&self, parts: impl Iterator<Item = &'a Totals>) -> bool {
+        let most = i64::MAX as u64;
+        let add = |sum: u64, more: u64| sum.saturating_add(more).min(most);
+        let sums = parts.fold((0, 0), |sums, part| (add(sums.0, part.records), add(sums.1, part.body_bytes)));
+        sums == (self.records, self.body_bytes)
+    }
+
     /// Reads the four values.
     pub fn parse(fields: &[&str]) -> Option<Self> {
         let [records, body_bytes, crc, digest] = fields else { return None };

@@ -57,6 +57,14 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number <= i64::MAX as u64)
 }
 
+/// A point in time: a number of seconds, which may be before 1970.
+pub(super) fn time(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        Some(before) => Some(-number(before).filter(|seconds| *seconds > 0)?.cast_signed()),
+        None => Some(number(text)?.cast_signed()),
+    }
+}
+
 /// Bytes in hexadecimal, as lines have them.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

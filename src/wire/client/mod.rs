@@ -27,7 +27,7 @@ use super::line::{Input, Output};
 use super::reply::{Code, Reply};
 use super::served::SnapshotId;
 use super::totals::Totals;
-use super::words::{self, Abilities};
+use super::words::{self, Abilities, number, time};
 use crate::codec::{Digest, site_info};
 use crate::record::{Key, Kind, SiteInfo};
 
@@ -183,6 +183,11 @@ impl<R: Read, W: Write> Client<R, W> {
                 Item::Total(total) => {
                     let state_after = state(&mut self.input)?;
                     self.end_answer()?;
+                    if !total.is_sum_of(kinds.iter().map(|(_, totals)| totals)) {
+                        return Err(WireError::Disagreement {
+                            problem: "all kinds together are not what there is in all",
+                        });
+                    }
                     return Ok(Info { site, kinds, total, state_after });
                 }
                 item => return Err(WireError::unexpected(&item.encode(), "COUNT or TOTAL")),
@@ -300,7 +305,7 @@ impl<R: Read, W: Write> Client<R, W> {
     /// Reads which snapshot a reply is about. All answers must be about the same one.
     fn see_snapshot(&mut self, reply: &Reply) -> Result<Taken, WireError> {
         let taken = match reply.fields().as_slice() {
-            [id, at, ..] => SnapshotId::parse(id).zip(at.parse().ok()).map(|(id, at)| Taken { id, at }),
+            [id, at, ..] => SnapshotId::parse(id).zip(time(at)).map(|(id, at)| Taken { id, at }),
             _ => None,
         };
         let taken = taken.ok_or_else(|| WireError::unexpected(&reply.encode(), "a snapshot's id and time"))?;
@@ -327,7 +332,9 @@ fn read_greeting<R: Read>(input: &mut Input<R>) -> Result<Greeting, WireError> {
     let nothing = || WireError::NoGreeting { found: shortened(&line) };
     let reply = Reply::parse(&line).ok_or_else(nothing)?.expect(Code::OK, "a greeting")?;
     match reply.fields().as_slice() {
-        [name, abilities, program, ..] if name.starts_with("ctdl-dump wire ") => {
+        [name, abilities, program, ..]
+            if name.strip_prefix("ctdl-dump wire ").and_then(number).is_some_and(|version| version > 0) =>
+        {
             Ok(Greeting { abilities: Abilities::parse(abilities), program: (*program).to_owned() })
         }
         _ => Err(nothing()),

@@ -2,6 +2,9 @@
 
 mod conversation;
 mod cut;
+mod faults;
+mod faulty;
+mod fields;
 mod hostile;
 mod pull;
 mod push;

@@ -32,7 +32,7 @@ impl Connector for Short<'_> {
     }
 }
 
-fn plain(kept: Kept) -> Vec<Record> {
+pub fn plain(kept: Kept) -> Vec<Record> {
     kept.records.into_iter().map(|(record, _)| record).collect()
 }
 
@@ -51,7 +51,7 @@ fn pull_difference(old: &[Record], new: &[Record], cut_after: u64) -> (Vec<Recor
     (plain(kept), came, steady.bytes().0)
 }
 
-fn records() -> Vec<Record> {
+pub fn records() -> Vec<Record> {
     let mut records: Vec<Record> =
         (0..200).map(|number| Record::config(&format!("c{number:03}"), &number.to_string().into_bytes())).collect();
     records.extend((1..900).map(|number| {
@@ -63,7 +63,7 @@ fn records() -> Vec<Record> {
 }
 
 /// Some records changed, gone and come anew, short and long.
-fn changed(mut records: Vec<Record>) -> Vec<Record> {
+pub fn changed(mut records: Vec<Record>) -> Vec<Record> {
     let at = |records: &[Record], kind, number: usize| {
         records.iter().position(|record| record.header.kind == kind).unwrap() + number
     };

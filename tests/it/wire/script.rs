@@ -34,6 +34,13 @@ impl Script {
         script
     }
 
+    /// The same, but for what the server says.
+    pub fn with_server(&self, server: Vec<u8>) -> Script {
+        let mut directives = self.directives.clone();
+        directives.push(("changed".into(), String::new()));
+        Script { name: self.name.clone(), client: self.client.clone(), server, directives }
+    }
+
     /// What a line `@ WORD value` says.
     pub fn says(&self, word: &str) -> Option<&str> {
         self.directives.iter().find(|(other, _)| other == word).map(|(_, value)| value.as_str())
