@@ -142,7 +142,7 @@ impl LogFile {
     pub fn open(path: &Path, number: u32) -> Result<LogFile, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let not_a_log = |found: String| LogError::NotALog { path: path.to_owned(), found };
-        let file = File::open(path).map_err(io)?;
+        let file = super::open(path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
         if size > u64::from(u32::MAX) {
             return Err(not_a_log(format!("it has {size} bytes, a log file at most 4 GiB")));

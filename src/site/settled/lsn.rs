@@ -107,7 +107,7 @@ pub(crate) fn is_void(path: &Path) -> bool {
 /// [`SettledError::NotATable`] if the first page is not the meta page of a Berkeley DB B-tree, [`SettledError::Io`] if it can't be read.
 pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
     let io = |source| SettledError::io(path, source);
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = super::open(path).map_err(io)?;
     let mut found = TableLsns {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         pages: 0,

@@ -9,6 +9,8 @@
 //! doesn't look into pages.
 
 use std::fmt;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::site::arrangement::Arrangement;
@@ -212,9 +214,7 @@ fn region_files(data: &Path) -> Result<Vec<Note>, SettledError> {
 fn db_config(data: &Path) -> Result<Option<bool>, SettledError> {
     let path = data.join("DB_CONFIG");
     let mut text = Vec::new();
-    match std::fs::File::open(&path)
-        .and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 65_536), &mut text))
-    {
+    match open(&path).and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 65_536), &mut text)) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(SettledError::io(&path, error)),
@@ -224,4 +224,9 @@ fn db_config(data: &Path) -> Result<Option<bool>, SettledError> {
         .map(<[u8]>::trim_ascii)
         .any(|line| !line.is_empty() && !line.starts_with(b"#"));
     Ok(Some(sets))
+}
+
+/// Opens a file for reading. A pipe that stands in its place is not waited for: it is as good as empty.
+fn open(path: &Path) -> std::io::Result<File> {
+    File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path)
 }

@@ -173,3 +173,19 @@ fn the_survey_reads_tables_of_both_byte_orders_and_a_page_cut_short() {
     };
     assert_eq!(found, expected);
 }
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    let with_pipe = |name: &str| {
+        let site = Site::stopped();
+        let path = site.data().join(name);
+        let _ = std::fs::remove_file(&path);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        site
+    };
+    assert_eq!(with_pipe("DB_CONFIG").examine().notes, [Note::EmptyDbConfig]);
+    assert!(matches!(with_pipe("log.0000000001").examine().verdict, Verdict::Unsettled { .. }));
+    let site = with_pipe("cdb.01");
+    let error = examine(&site.data(), site.root()).unwrap_err();
+    assert!(matches!(error, SettledError::NotATable { .. }), "{error}");
+}
