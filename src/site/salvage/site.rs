@@ -50,7 +50,10 @@ pub fn salvage_site(
                 monitor.warning(&format!("{error}; salvaging what can be had of it"));
                 match salvage_table(&source, &target, scratch, monitor) {
                     Ok(salvaged) => losses.extend(salvaged.losses),
-                    Err(SalvageError::Table(error)) if can_be_torn(&error) => hopeless.push((target.clone(), error)),
+                    // One that was begun has something in it that could be had: then it is the disk that failed.
+                    Err(SalvageError::Table(error)) if can_be_torn(&error) && !target.exists() => {
+                        hopeless.push((target.clone(), error));
+                    }
                     Err(error) => return Err(error),
                 }
                 salvaged_tables.push(target);
