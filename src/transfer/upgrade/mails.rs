@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::aliases::GLOBAL_ALIAS_TABLE;
 use super::domains::INTERNET_CONFIGURATION;
+use super::mail_filter::MailFilter;
 use super::rooms::Rooms;
 use super::vcard::internet_addresses;
 use crate::archive::{RandomReader, Stream};
@@ -12,7 +13,7 @@ use crate::record::{Body, Header, Key, Kind};
 
 /// MIME type of a mail filter.
 const MAIL_FILTER: &[u8] = b"application/x-citadel-sieve-config";
-/// A longer message is no card.
+/// A longer message is no card, and nobody's filter.
 const MOST_BYTES: usize = 1 << 20;
 
 /// What was found in messages.
@@ -20,8 +21,8 @@ const MOST_BYTES: usize = 1 << 20;
 pub(super) struct Mails {
     /// Internet addresses in the last vCard of each user, by the user's number.
     pub addresses: BTreeMap<i64, Vec<Vec<u8>>>,
-    /// The message with the last mail filter of each user.
-    pub filters: BTreeMap<i64, i64>,
+    /// The message with the last mail filter of each user, and what release 980 would do with it.
+    pub filters: BTreeMap<i64, (i64, MailFilter)>,
     /// The text of the site's Internet configuration.
     pub internet_configuration: Vec<u8>,
     /// Whether there is a message with a table of aliases.
@@ -61,24 +62,28 @@ impl Mails {
         if content_type == GLOBAL_ALIAS_TABLE.as_bytes() && users.contains(&None) {
             self.has_alias_table = true;
         }
-        if content_type == MAIL_FILTER {
-            self.filters.extend(users.iter().flatten().map(|user| (*user, number)));
-        }
+        let is_filter = content_type == MAIL_FILTER && users.iter().any(Option::is_some);
         let is_card = content_type.starts_with(b"text/") && content_type.ends_with(b"vcard");
         let is_configuration = content_type == INTERNET_CONFIGURATION && users.contains(&None);
-        if !is_card && !is_configuration {
+        if !is_filter && !is_card && !is_configuration {
             return Ok(());
         }
-        if header.body.as_ref().map_or(0, Body::length) > MOST_BYTES as u64 {
+        let is_too_long = header.body.as_ref().map_or(0, Body::length) > MOST_BYTES as u64;
+        let text = if is_too_long { None } else { Some(text(header, &body(header, stream)?)) };
+        match text {
+            text if is_filter => {
+                let filter = MailFilter::read(&text.unwrap_or_default());
+                self.filters.extend(users.iter().flatten().map(|user| (*user, (number, filter))));
+            }
+            None => {}
+            Some(text) if is_configuration => self.internet_configuration = text,
+            Some(text) => {
+                let addresses = internet_addresses(&text);
+                self.addresses.extend(users.iter().flatten().map(|user| (*user, addresses.clone())));
+            }
+        }
+        if is_too_long {
             self.too_long.push(number);
-            return Ok(());
-        }
-        let text = text(header, &body(header, stream)?);
-        if is_configuration {
-            self.internet_configuration = text;
-        } else {
-            let addresses = internet_addresses(&text);
-            self.addresses.extend(users.iter().flatten().map(|user| (*user, addresses.clone())));
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod change;
 mod content;
 mod domains;
 mod made;
+mod mail_filter;
 mod mails;
 mod network_lines;
 mod new_message;

@@ -38,6 +38,10 @@ pub(super) struct People<'a> {
     /// Addresses that the old directory had, and nobody's card has.
     gone: Vec<Vec<u8>>,
     filters: u64,
+    /// Accounts with a script that nobody runs any more.
+    with_scripts: Vec<Vec<u8>>,
+    /// Accounts with rules that are switched off.
+    with_idle_rules: Vec<Vec<u8>>,
 }
 
 impl<'a> People<'a> {
@@ -56,6 +60,8 @@ impl<'a> People<'a> {
             shared_numbers: Vec::new(),
             gone: Vec::new(),
             filters: 0,
+            with_scripts: Vec::new(),
+            with_idle_rules: Vec::new(),
         }
     }
 
@@ -103,10 +109,17 @@ impl<'a> People<'a> {
             fields.set_string("emailaddrs", joined);
         }
         if self.release < 930
-            && let Some(message) = self.mails.filters.get(&account.number)
+            && let Some((message, filter)) = self.mails.filters.get(&account.number)
         {
-            self.filters += 1;
-            fields.set_int("msgnum_inboxrules", *message);
+            if filter.has_script {
+                self.with_scripts.push(account.name.clone());
+            }
+            if filter.may_be_known() {
+                self.filters += 1;
+                fields.set_int("msgnum_inboxrules", *message);
+            } else {
+                self.with_idle_rules.push(account.name.clone());
+            }
         }
     }
 
@@ -178,6 +191,14 @@ impl<'a> People<'a> {
         if self.filters > 0 {
             notices.say(format!("{} accounts know the message with their mail filter", self.filters));
         }
+        notices.say_names(
+            "accounts whose mail filter is a Sieve script, which release 980 does not run: their mail stays in the inbox, and the script in its message",
+            &self.with_scripts,
+        );
+        notices.say_names(
+            "accounts that have switched off their filter rules: the new server is not told of these, for it would run them",
+            &self.with_idle_rules,
+        );
         if self.derives() {
             notices.say(format!(
                 "the directory of {} addresses and the list of {} users by number were made anew",

@@ -281,7 +281,10 @@ impl Survey<'_> {
         people.tell(&mut self.notices);
         self.accounts.tell(&mut self.notices);
         if !mails.too_long.is_empty() {
-            self.notices.say(format!("{} cards or configurations are too long to be looked at", mails.too_long.len()));
+            self.notices.say(format!(
+                "{} cards, mail filters or configurations are too long to be looked at",
+                mails.too_long.len()
+            ));
         }
         Ok(())
     }

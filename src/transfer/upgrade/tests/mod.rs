@@ -9,7 +9,7 @@ use crate::archive::{RandomReader, Reader};
 use crate::monitor::Silent;
 use crate::record::{Header, Kind};
 
-use old_site::{Taken, archive_of, file, old_site, room};
+use old_site::{Taken, archive_of, file, old_site, old_site_with_filters, room};
 
 fn upgraded(rows: Vec<(Header, Vec<u8>)>) -> (Taken, String) {
     let file = archive_of(rows);
@@ -78,6 +78,21 @@ fn accounts_are_found_by_their_new_keys() {
     assert!(!taken.has(Kind::Directory, "x@old.example.org"));
     assert_eq!(taken.get(Kind::Usernumber, "5").0.fields.bytes("user"), Some("日本 user5".as_bytes()));
     assert!(notices.contains("Bob-Builder (number 4) is now named Bob-Builder 2"), "{notices}");
+}
+
+#[test]
+fn filters_that_a_new_server_does_not_run_as_before_are_named() {
+    let (taken, notices) = upgraded(old_site_with_filters());
+    assert_eq!(taken.int(Kind::User, "a", "msgnum_inboxrules"), Some(13));
+    assert_eq!(taken.int(Kind::User, "b", "msgnum_inboxrules"), Some(0));
+    assert!(taken.has(Kind::Message, "13") && taken.has(Kind::Message, "14"));
+    assert!(notices.contains("1 accounts know the message with their mail filter"), "{notices}");
+    for (words, name) in
+        [("which release 980 does not run", "日本 a"), ("have switched off their filter rules", "日本 b")]
+    {
+        let line = notices.lines().find(|line| line.contains(words)).unwrap_or_default();
+        assert!(line.ends_with(&format!(": {name}")), "{line:?} in {notices}");
+    }
 }
 
 #[test]

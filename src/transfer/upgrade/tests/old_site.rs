@@ -258,3 +258,24 @@ impl Taken {
         self.get(Kind::Room, room).1.as_chunks::<8>().0.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect()
     }
 }
+
+/// The same with two more accounts and their mail filters: an active script, and rules that are switched off.
+pub(super) fn old_site_with_filters() -> Vec<(Header, Vec<u8>)> {
+    const TYPE: &str = "application/x-citadel-sieve-config";
+    let filter = |scripts: &str| {
+        let separator = "-=<CtdlSieveConfigSeparator>=-";
+        format!("Content-type: {TYPE}\n\n{separator}lastproc|0{separator}{scripts}{separator}")
+    };
+    let mut rows = old_site();
+    let mut insert = |behind: Key, row: (Header, Vec<u8>)| {
+        let at = rows.iter().position(|(header, _)| header.kind == row.0.kind && header.key == behind).unwrap();
+        rows.insert(at + 1, row);
+    };
+    insert(Key::name("日本"), user("日本 a", "日本 a", 6));
+    insert(Key::name("日本 a"), user("日本 b", "日本 b", 7));
+    insert(Key::name("0000000003.my citadel config"), room("0000000006.My Citadel Config", 9, &[13]));
+    insert(Key::name("0000000006.my citadel config"), room("0000000007.My Citadel Config", 10, &[14]));
+    insert(Key::number(12), message(13, TYPE, 1, &filter("script|mine|1|discard;\n")));
+    insert(Key::number(13), message(14, TYPE, 1, &filter("script|rules|0|# WEBCIT_RULE|0|MHxz|\ndiscard;\n")));
+    rows
+}
