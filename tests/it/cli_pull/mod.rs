@@ -1,5 +1,6 @@
 //! `pull` from a server in another process.
 
+mod away;
 mod damaged;
 
 use std::ffi::OsStr;

@@ -1,6 +1,6 @@
 //! Connections to a peer, one after the other.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,9 +86,13 @@ impl PeerConnector {
         }
         match &self.peer {
             Peer::Unix(path) => {
-                let stream = UnixStream::connect(path);
-                let stream = stream.map_err(|error| {
-                    self.unreachable(format!("{error}; is `ctdl-dump serve --socket {}` running?", path.display()))
+                let stream = UnixStream::connect(path).map_err(|error| {
+                    let problem = format!("{error}; is `ctdl-dump serve --socket {}` running?", path.display());
+                    if self.was_connected {
+                        // It was there before, and may be on its way back.
+                        return WireError::Io { source: io::Error::new(error.kind(), problem) };
+                    }
+                    self.unreachable(problem)
                 })?;
                 let second = stream.try_clone().map_err(|source| WireError::Io { source })?;
                 Ok((Box::new(Paced::new(stream, &pace)), Box::new(Paced::new(second, &pace))))
