@@ -21,6 +21,9 @@ pub struct Frame {
 /// Work for a thread: a frame, and memory for what it holds.
 type Job = (u64, Compressed, Vec<u8>);
 
+/// A frame of at most so many bytes, as those of the manifest are, is unpacked at once: that takes less time than to have another thread do it.
+const SMALL_BYTES: usize = 32 << 10;
+
 /// The frames of a file in their order.
 #[derive(Debug)]
 pub struct Frames<R> {
@@ -52,6 +55,9 @@ impl<R: Read> Frames<R> {
         while !self.ended && self.pool.len() < self.ahead {
             let spare = self.spare.pop().unwrap_or_default();
             match self.scanner.next(spare.packed) {
+                Ok(Some((offset, frame))) if frame.content_bytes <= SMALL_BYTES => {
+                    self.pool.push_result(unpack((offset, frame, spare.content)));
+                }
                 Ok(Some((offset, frame))) => self.pool.push((offset, frame, spare.content)),
                 Ok(None) => self.ended = true,
                 Err(error) => {
