@@ -6,7 +6,7 @@ use std::io::Read;
 use super::reading::{self, check_digest, next_item, piece};
 use super::tail::Tail;
 use crate::codec::cbor::Decoder;
-use crate::codec::{Digest, RecordHasher, header, segment};
+use crate::codec::{Digest, RecordHasher, ShortRecords, header, segment};
 use crate::record::{Body, End, Header, Key, Kind};
 use crate::wire::command::Scope;
 use crate::wire::error::WireError;
@@ -229,27 +229,29 @@ impl Receiver {
         let mut content = Vec::new();
         piece(input, bytes, "headers", &mut content)?;
         let mut decoder = Decoder::new(&content, "header");
-        let mut records: Vec<(Header, Digest)> = Vec::new();
-        let mut hasher = RecordHasher::default();
+        let mut headers: Vec<Header> = Vec::new();
+        let mut short_records = ShortRecords::default();
         while !decoder.is_at_end() {
-            let header = header::decode(&mut decoder)?;
-            let before = match records.last() {
-                Some((before, _)) => Some((before.kind, &before.key)),
+            let stored = header::decode_stored(&mut decoder)?;
+            let header = &stored.header;
+            let before = match headers.last() {
+                Some(before) => Some((before.kind, &before.key)),
                 None => self.last.as_ref().map(|last| (last.kind, &last.key)),
             };
-            self.check_record(&header, kind, before, records.len())?;
-            if !matches!(header.body, None | Some(Body::Inline(_))) {
-                return Err(wrong(&header, "has a longer body, but no BODY was announced"));
+            self.check_record(header, kind, before, headers.len())?;
+            if !ShortRecords::take(header) {
+                return Err(wrong(header, "has a longer body, but no BODY was announced"));
             }
-            hasher.begin(&header);
-            records.push((header, hasher.digest()));
+            short_records.push_stored(&stored, &content);
+            headers.push(stored.header);
         }
-        if records.is_empty() {
+        if headers.is_empty() {
             return Err(WireError::Disagreement { problem: "a frame holds no records" });
         }
-        let digests: Vec<Digest> = records.iter().map(|(_, digest)| *digest).collect();
+        let mut digests = Vec::with_capacity(headers.len());
+        short_records.digests(&mut digests);
         check_digest(input, &content, &digests)?;
-        for (header, digest) in records {
+        for (header, digest) in headers.into_iter().zip(digests) {
             self.last = Some(Position { kind, key: header.key.clone(), offset: 0 });
             self.complete(&header, &digest);
             self.ready.push_back((header, digest));
