@@ -120,7 +120,7 @@ impl StructLayout {
         let Dialect { layout, release } = dialect;
         let mut end: usize = self.head.iter().map(|c_type| c_type.size(layout)).sum();
         self.fields.iter().filter(move |field| field.is_of(release)).map(move |field| {
-            let offset = end.next_multiple_of(field.c_type.alignment(layout));
+            let offset = aligned(end, field.c_type.alignment(layout));
             end = offset + field.c_type.size(layout);
             (field, offset)
         })
@@ -135,7 +135,7 @@ impl StructLayout {
             alignment = alignment.max(field.c_type.alignment(layout));
             end = offset + field.c_type.size(layout);
         }
-        end.next_multiple_of(alignment)
+        aligned(end, alignment)
     }
 
     /// The sizes that it has had, in bytes: one record after the other, a site has those of all releases that it has seen.
@@ -161,6 +161,28 @@ impl StructField {
     fn is_used(&self) -> bool {
         !matches!(self.c_type, CType::UnusedLong | CType::Unused(_))
     }
+
+    /// What the member that these bytes begin with holds.
+    fn read<'v>(&self, rest: &'v [u8], layout: Layout) -> Member<'v> {
+        let stored = &rest[..self.c_type.size(layout)];
+        match self.c_type {
+            CType::Text(_) => Member::Text(stored.split(|byte| *byte == 0).next().unwrap_or_default()),
+            c_type if c_type.is_signed() => Member::Int(bytes::read_signed(stored, layout.order)),
+            // At most 4 bytes, so it never exceeds an i64.
+            _ => Member::Int(bytes::read_unsigned(stored, layout.order) as i64),
+        }
+    }
+}
+
+/// What a member of a value holds.
+enum Member<'v> {
+    Text(&'v [u8]),
+    Int(i64),
+}
+
+/// The next multiple of an alignment, which is a power of two: every record asks for it, and to divide would take long.
+fn aligned(offset: usize, alignment: usize) -> usize {
+    (offset + alignment - 1) & !(alignment - 1)
 }
 
 /// Reads the fields of a value. What a value lacks at its end counts as zero, as the server takes it; what it has beyond is not looked at.
@@ -180,12 +202,9 @@ pub fn decode(layout_of: &StructLayout, dialect: impl Into<Dialect>, value: &[u8
     };
     let mut fields = Fields::with_capacity(layout_of.fields.len());
     for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
-        let stored = &whole[start..start + field.c_type.size(layout)];
-        let value = match field.c_type {
-            CType::Text(_) => Value::String(stored.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
-            c_type if c_type.is_signed() => Value::Int(bytes::read_signed(stored, layout.order)),
-            // At most 4 bytes, so it never exceeds an i64.
-            _ => Value::Int(bytes::read_unsigned(stored, layout.order) as i64),
+        let value = match field.read(&whole[start..], layout) {
+            Member::Text(text) => Value::String(text.to_vec()),
+            Member::Int(number) => Value::Int(number),
         };
         fields.set(field.name, value);
     }
@@ -193,6 +212,26 @@ pub fn decode(layout_of: &StructLayout, dialect: impl Into<Dialect>, value: &[u8
         fields.set(field.name, nothing(field.c_type));
     }
     fields
+}
+
+/// How many fields `decode` gives for the members of a value, if each of them is what `fields` have; a value must have exactly the length of the struct.
+pub(super) fn gives(layout_of: &StructLayout, dialect: Dialect, value: &[u8], fields: &Fields) -> Option<usize> {
+    if value.len() != layout_of.size(dialect) {
+        return None;
+    }
+    let mut found = 0;
+    for (field, start) in layout_of.members(dialect).filter(|(field, _)| field.is_used()) {
+        let is_same = match (field.read(&value[start..], dialect.layout), fields.get(field.name)?) {
+            (Member::Text(text), Value::String(other)) => text == other,
+            (Member::Int(number), Value::Int(other)) => number == *other,
+            _ => false,
+        };
+        if !is_same {
+            return None;
+        }
+        found += 1;
+    }
+    Some(found)
 }
 
 fn nothing(c_type: CType) -> Value {

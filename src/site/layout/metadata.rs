@@ -1,6 +1,6 @@
 //! The metadata of a message (table 00, under the negative number): fields of the message's record.
 
-use super::ctype::Dialect;
+use super::ctype::{Dialect, gives};
 use super::pairs::{patched, residue_between};
 use super::structs::LAST_WITH_MIMETYPE;
 use super::{LayoutError, METADATA, Pair, Problem, decode, encode, metadata_key, table};
@@ -37,6 +37,14 @@ fn typed(site: Dialect, number: i64, value: &[u8]) -> Option<Metadata> {
     let encoded = encode(&METADATA, dialect, &[KeyPart::Number(number)], &fields).ok()?;
     let residue = residue_between(encoded, value)?;
     Some(Metadata { fields, residue: Some(residue).filter(|residue| !residue.is_empty()) })
+}
+
+/// Whether metadata that have no residue are read as what these fields of their message say, and nothing else. Tells it without making what
+/// `decode_metadata` makes; `false` also where only that can tell.
+pub fn metadata_are(dialect: impl Into<Dialect>, value: &[u8], fields: &Fields) -> bool {
+    let dialect = self::dialect(dialect.into().layout, fields.get("mimetype").is_some());
+    let parts = ["entry", "big"].iter().filter(|name| fields.get(name).is_some()).count();
+    gives(&METADATA, dialect, value, fields) == Some(fields.iter().len() - parts)
 }
 
 /// Servers leave old metadata as they are, so their length tells what they hold, and not the site's release.

@@ -34,7 +34,7 @@ pub use keys::{
     MAX_TABLE_KEY_BYTES, MessageKey, list_key, message_key, metadata_key, parse_fulltext_key, parse_list_key,
     parse_message_key,
 };
-pub use metadata::{Metadata, decode_metadata, encode_metadata};
+pub use metadata::{Metadata, decode_metadata, encode_metadata, metadata_are};
 pub use numbers::{FromBody, ToBody, list_body_bytes, list_value_bytes};
 pub use pairs::{Decoded, MAX_PAIR_VALUE_BYTES, Pair, decode_pair, encode_pair, table_record};
 pub use release::{FIRST, RELEASE_SETTING, ReleaseError, release};

@@ -21,16 +21,19 @@ pub(super) fn of_pair(header: &Header, body: &[u8], pair: &Pair, target: Dialect
 
 /// Looks at the key of a message's part, and at the value of its metadata.
 pub(super) fn of_metadata(header: &Header, pair: &Pair, target: Dialect) -> Result<(), WriteSiteError> {
-    let is_same = match layout::parse_message_key(target.layout, &pair.key) {
-        Some(MessageKey::Metadata(number)) if Some(number) == header.key.first_number() => {
-            layout::decode_metadata(target, number, &pair.value).is_some_and(|metadata| {
-                let parts = header.fields.iter().filter(|(name, _)| matches!(*name, "entry" | "big"));
-                metadata.fields.iter().len() + parts.count() == header.fields.iter().len()
-                    && metadata.fields.iter().all(|(name, value)| header.fields.get(name) == Some(value))
-            })
-        }
-        _ => false,
+    let number = match layout::parse_message_key(target.layout, &pair.key) {
+        Some(MessageKey::Metadata(number)) => Some(number).filter(|number| header.key.first_number() == Some(*number)),
+        _ => None,
     };
+    let is_read_as = |number| {
+        let metadata = layout::decode_metadata(target, number, &pair.value)?;
+        let parts = header.fields.iter().filter(|(name, _)| matches!(*name, "entry" | "big"));
+        let is_same = metadata.fields.iter().len() + parts.count() == header.fields.iter().len()
+            && metadata.fields.iter().all(|(name, value)| header.fields.get(name) == Some(value));
+        is_same.then_some(())
+    };
+    let is_plain = header.residue.is_none() && layout::metadata_are(target, &pair.value, &header.fields);
+    let is_same = number.is_some_and(|number| is_plain || is_read_as(number).is_some());
     agreed(is_same, header)
 }
 

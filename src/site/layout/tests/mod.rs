@@ -193,6 +193,36 @@ proptest! {
     }
 
     #[test]
+    fn metadata_are_read_as_what_they_are_without_being_decoded(
+        number in 1..i32::MAX, value in any_value(), layout in any_layout(), at in any::<prop::sample::Index>(), byte: u8,
+    ) {
+        let number = i64::from(number);
+        let decoded = |value: &[u8]| {
+            let mut fields = decode_metadata(layout, number, value).unwrap().fields;
+            fields.set_int("entry", 7);
+            fields
+        };
+        let fields = decoded(&value);
+        let header = crate::record::Header {
+            kind: Kind::Message,
+            key: crate::record::Key::number(number),
+            fields: fields.clone(),
+            body: None,
+            residue: None,
+        };
+        let mut value = encode_metadata(&header, layout, true).unwrap().unwrap().value;
+        let is_raw = fields.get("raw_metadata").is_some();
+        prop_assert_eq!(metadata_are(layout, &value, &fields), !is_raw);
+        if !value.is_empty() {
+            let index = at.index(value.len());
+            value[index] = byte;
+            prop_assert_eq!(metadata_are(layout, &value, &fields), !is_raw && decoded(&value) == fields);
+            value.pop();
+            prop_assert!(!metadata_are(layout, &value, &fields));
+        }
+    }
+
+    #[test]
     fn a_record_is_the_same_whatever_layout_it_was_written_in(
         (index, fields) in (0usize..5).prop_flat_map(|index| (Just(index), any_fields(STRUCTS[[0, 1, 2, 3, 5][index]]))),
         from in any_layout(),
