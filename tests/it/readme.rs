@@ -1,14 +1,17 @@
 //! The commands in README.md do what it says.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
 use crate::live::stand_in::Citadel;
+use crate::processes::EndedAtLast;
 use crate::snapshot::StandIn;
 use crate::support::{PROGRAM, isolated, program, project, unpack_site};
 
@@ -87,6 +90,13 @@ impl Machine {
         Machine { folder }
     }
 
+    /// Where its programs are.
+    fn path(&self) -> OsString {
+        let usual = std::env::var_os("PATH").unwrap();
+        let all = [self.folder.path().join("programs")].into_iter().chain(std::env::split_paths(&usual));
+        std::env::join_paths(all).unwrap()
+    }
+
     /// Runs a command as if the folder were the root, and gives its exit code and all that it says.
     fn run(&self, command: &str, last_code: i32) -> (i32, String) {
         let root = self.folder.path();
@@ -95,10 +105,6 @@ impl Machine {
         let command = ["/usr/local/citadel", "/srv/citadel", "/mnt/"]
             .iter()
             .fold(command.to_owned(), |command, path| command.replace(path, &format!("{}{path}", root.display())));
-        let path: Vec<PathBuf> = [root.join("programs")]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))
-            .collect();
         let mut bash = isolated(Command::new("bash"));
         if moves {
             // The old machine remembers that its server was left closed, and the new one is another.
@@ -108,7 +114,7 @@ impl Machine {
             .arg("-c")
             .arg(format!("set -o pipefail; exec 2>&1; (exit {last_code}); {command}"))
             .current_dir(root.join("home"))
-            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("PATH", self.path())
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -155,6 +161,45 @@ fn every_command_in_the_readme_works_as_shown() {
         assert!(code == 0 || !shown.is_empty(), "README.md:{line}: `{command}` ended with {code} and said\n{said}");
     }
     assert_eq!(code, 0, "of the last command");
+}
+
+/// The commands that the README has the two machines of a recipe give, without what is remarked behind them.
+fn commands_of<'r>(readme: &'r str, machine: &str) -> Vec<&'r str> {
+    let commands = readme.lines().filter_map(|line| line.strip_prefix(machine)?.strip_prefix("$ "));
+    commands.map(|command| command.split_once('#').map_or(command, |(command, _)| command).trim_end()).collect()
+}
+
+#[test]
+fn the_recipe_for_machines_without_ssh_moves_a_site_over_tls() {
+    let readme = fs::read_to_string(project("README.md")).unwrap();
+    let (mut of_old, of_new) = (commands_of(&readme, "old"), commands_of(&readme, "new"));
+    of_old.retain(|command| command.starts_with("ctdl-dump serve"));
+    let [make_token, serve] = of_old[..] else { panic!("{of_old:?}") };
+    let pull = of_new.iter().find(|command| command.contains("tls://")).expect("a pull");
+    let machine = Machine::new();
+    let (code, said) = machine.run(make_token, 0);
+    assert_eq!(code, 0, "{said}");
+    // A port that is free here, of this machine alone.
+    let serve = serve.replace("0.0.0.0:20080", "127.0.0.1:0");
+    assert_ne!(serve, of_old[1]);
+    let site = machine.folder.path().join("usr/local/citadel");
+    let serve = serve.replace("/usr/local/citadel", site.to_str().unwrap());
+    let mut old = isolated(Command::new("bash"));
+    old.arg("-c").arg(format!("exec {serve}")).current_dir(machine.folder.path().join("home"));
+    old.env("PATH", machine.path()).env("CTDL_DUMP_STATE", machine.folder.path().join("state-of-old"));
+    let mut old = EndedAtLast(old.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let shown = BufReader::new(old.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let shown = { shown }.find(|line| line.contains("listening at tls://")).expect("an address");
+    let (address, fingerprint) = shown.rsplit_once("; certificate ").unwrap();
+    let (_, address) = address.split_once("tls://").unwrap();
+    // The fingerprint is what a person compares who is asked.
+    let pull =
+        pull.replace("old.example.org", address).replace(" --site", &format!(" --fingerprint {fingerprint} --site"));
+    let (code, said) = machine.run(&pull, 0);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("/srv/citadel is complete, read back and in place"), "{said}");
+    let (code, said) = machine.run("ctdl-dump diff /usr/local/citadel /srv/citadel", 0);
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]
