@@ -17,6 +17,7 @@ pub(super) enum Change {
 const OPENIDS: &str = "external identities of users (OpenID), which release 980 doesn't know";
 const FULLTEXT: &str = "parts of a full text index that another word breaker has made; the server makes the index anew, 26 messages a minute";
 const SEEN: &str = "pairs of the table of what was seen before that can't be understood";
+const REPLACED: &str = "records that can't be understood, in whose place new ones were made";
 const DERIVED: &str = "pairs of tables that were made anew";
 
 impl Plan {
@@ -52,6 +53,13 @@ impl Plan {
             Some(KeyPart::Number(0x09)) if !self.keeps_fulltext => self.leave_out(FULLTEXT),
             Some(KeyPart::Number(0x0c)) if self.release < 973 => self.leave_out(OPENIDS),
             _ => Change::Kept,
+        }
+    }
+
+    /// Takes note of a record in whose place one was made that has its key.
+    pub(super) fn replace(&mut self, header: &Header) {
+        if header.fields.get("raw").is_some() {
+            self.leave_out(REPLACED);
         }
     }
 

@@ -67,7 +67,11 @@ impl<'a> Upgraded<'a> {
             let made = self.plan.made.upcoming();
             match (given, made) {
                 (None, None) => return Ok(None),
-                (Some(given), Some(made)) if given == made => self.upcoming = None,
+                (Some(given), Some(made)) if given == made => {
+                    if let Some(header) = self.upcoming.take() {
+                        self.plan.replace(&header);
+                    }
+                }
                 (given, Some(made)) if given.is_none_or(|given| made < given) => {
                     if let Some((header, pieces)) = self.plan.made.next_record()? {
                         return self.begin_made(header, pieces).map(Some);

@@ -7,7 +7,7 @@ use std::io::{Seek as _, SeekFrom};
 use super::{Plan, Upgraded};
 use crate::archive::{RandomReader, Reader};
 use crate::monitor::Silent;
-use crate::record::{Header, Kind};
+use crate::record::{Fields, Header, Kind, Value};
 
 use old_site::{Taken, archive_of, file, old_site, old_site_with_filters, room};
 
@@ -121,6 +121,18 @@ fn what_a_new_server_would_swallow_is_not_written_and_is_named() {
     for named in ["bio/5", "netconfigs/x", "userpics/77.gif", "info/99", "images/floor.1.gif"] {
         assert!(notices.contains(named), "{named} in {notices}");
     }
+}
+
+#[test]
+fn a_room_that_nobody_understands_is_not_replaced_without_a_word() {
+    let mut rows = old_site();
+    let config = "0000000003.my citadel config";
+    let (header, _) = rows.iter_mut().find(|(header, _)| header.key.to_string() == config).unwrap();
+    (header.fields, header.body) = (Fields::new(), None);
+    header.fields.set("raw", Value::Binary(vec![1, 2, 3]));
+    let (taken, notices) = upgraded(rows);
+    assert_eq!(taken.list(config), [502, 503]);
+    assert!(notices.contains("left out: 1 records that can't be understood"), "{notices}");
 }
 
 #[test]
