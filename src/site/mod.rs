@@ -10,6 +10,7 @@ pub mod install;
 pub mod inventory;
 pub mod layout;
 pub mod recovery;
+mod regular;
 pub mod salvage;
 pub mod settled;
 mod sink;

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use super::byte_order::ByteOrder;
 pub use super::log_record::{LogRecord, RecordKind, TableUse};
 use super::lsn::Lsn;
+use crate::site::regular::open_regular;
 
 /// The log versions read here.
 pub const LOG_VERSIONS: std::ops::RangeInclusive<u32> = 12..=19;
@@ -142,7 +143,7 @@ impl LogFile {
     pub fn open(path: &Path, number: u32) -> Result<LogFile, LogError> {
         let io = |source| LogError::Io { path: path.to_owned(), source };
         let not_a_log = |found: String| LogError::NotALog { path: path.to_owned(), found };
-        let file = super::open(path).map_err(io)?;
+        let file = open_regular(path).map_err(io)?.ok_or_else(|| not_a_log("it is no regular file".to_owned()))?;
         let size = file.metadata().map_err(io)?.len();
         if size > u64::from(u32::MAX) {
             return Err(not_a_log(format!("it has {size} bytes, a log file at most 4 GiB")));

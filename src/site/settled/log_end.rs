@@ -10,13 +10,13 @@
 //! - one of these followed by `__txn_recycle` alone: something opened the environment and changed nothing. No page is ever written before
 //!   the record of its change, so the tables are as they were.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::log::{LogError, LogFile, LogRecord, RecordKind};
 use super::log_record::{Checkpoint, TableUse};
 use super::log_state::LogState;
-use super::lsn::Lsn;
+use super::lsn::{Lsn, TableId};
 
 /// A new last file may hold too little to tell; so many files before it are looked at, too.
 const FILES_BACK: usize = 3;
@@ -125,7 +125,7 @@ pub(super) struct End {
     pub(super) checkpoint: Option<Checkpoint>,
     /// Whether nothing was ever logged before what was read, and nothing but `__txn_recycle` in it.
     pub(super) nothing_before: bool,
-    closed: BTreeSet<String>,
+    closed: BTreeMap<String, Option<TableId>>,
     records_after: u64,
     records: u64,
     last: Last,
@@ -174,7 +174,8 @@ impl End {
             (RecordKind::DbregRegister, seen @ (Seen::TooLittle | Seen::Checkpoint | Seen::Closed)) => {
                 let closed = match table_use {
                     Some((TableUse::Closed, table)) => {
-                        self.closed.len() < MOST_TABLES && self.closed.insert(table.to_owned())
+                        self.closed.len() < MOST_TABLES
+                            && self.closed.insert(table.to_owned(), record.table_id()).is_none()
                     }
                     _ => false,
                 };

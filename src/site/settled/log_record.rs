@@ -1,7 +1,7 @@
 //! One record of a log.
 
 use super::byte_order::ByteOrder;
-use super::lsn::Lsn;
+use super::lsn::{Lsn, TableId};
 
 /// What a record is about. Only the kinds that say something about the state of a log have names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,5 +103,12 @@ impl LogRecord {
         let name = self.body.get(8..)?.get(..self.u32_at(4)? as usize)?;
         let name = name.strip_suffix(&[0]).unwrap_or(name);
         Some((how, str::from_utf8(name).ok()?))
+    }
+
+    /// The id that a `__dbreg_register` record has for its table, behind the name, with its length before it; `None` for other kinds, and if there's none.
+    pub fn table_id(&self) -> Option<TableId> {
+        let at = self.table_use().and_then(|_| (self.u32_at(4)? as usize).checked_add(8))?;
+        let is_there = self.u32_at(at)? as usize == size_of::<TableId>();
+        self.body.get(at.checked_add(4)?..)?.first_chunk().copied().filter(|_| is_there)
     }
 }

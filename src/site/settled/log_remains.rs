@@ -3,13 +3,13 @@
 //! A server that is killed leaves a record that is there in part, and nothing behind it. Where a whole end of a transaction stands further on,
 //! the log was damaged in the middle, or a machine that lost power had written its newest blocks in another order.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::byte_order::ByteOrder;
 use super::log::checksum;
 use super::lsn::Lsn;
+use crate::site::regular::open_regular;
 
 /// Header and fixed fields of a record (see the reader of logs), and the kind `__txn_regop`, the end of a transaction.
 const FIXED_BYTES: usize = 28;
@@ -25,7 +25,7 @@ const MOST_BYTES: u64 = 64 << 20;
 /// # Errors
 /// When the file can't be read.
 pub fn has_transactions_behind(path: &Path, from: Lsn) -> std::io::Result<bool> {
-    let mut file = File::open(path)?;
+    let Some(mut file) = open_regular(path)? else { return Ok(false) };
     file.seek(SeekFrom::Start(from.offset.into()))?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;

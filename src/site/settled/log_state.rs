@@ -1,9 +1,9 @@
 //! The answer to the question how a site's log ends.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::lsn::Lsn;
+use super::lsn::{Lsn, TableId};
 
 /// How the log of a site ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum LogState {
         checkpoint: Lsn,
         /// Behind the last record.
         end: Lsn,
-        /// The tables that were closed after the checkpoint.
-        closed: BTreeSet<String>,
+        /// The tables that were closed after the checkpoint, and their ids.
+        closed: BTreeMap<String, Option<TableId>>,
     },
     /// Recovery ran to its end, and nothing was written since.
     Recovered {

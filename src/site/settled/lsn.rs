@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::byte_order::ByteOrder;
 use super::error::SettledError;
+use crate::site::regular::open_regular;
 
 /// The least that a page can have.
 const LEAST_PAGE_BYTES: usize = 512;
@@ -37,11 +38,19 @@ impl fmt::Display for Lsn {
     }
 }
 
+/// What Berkeley DB calls a file, whatever its name is: 20 bytes of the meta page, and of the log's records about the table.
+pub type TableId = [u8; 20];
+
+/// Where the id stands in the meta page.
+const ID_AT: usize = 52;
+
 /// What the pages of one table say about the log they belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableLsns {
     /// File name: `cdb.00` to `cdb.ff`.
     pub name: String,
+    /// Its id.
+    pub id: TableId,
     /// Pages looked at; a last page that the file holds only in part counts.
     pub pages: u64,
     /// Pages with [`Lsn::NOT_LOGGED`].
@@ -107,9 +116,13 @@ pub(crate) fn is_void(path: &Path) -> bool {
 /// [`SettledError::NotATable`] if the first page is not the meta page of a Berkeley DB B-tree, [`SettledError::Io`] if it can't be read.
 pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
     let io = |source| SettledError::io(path, source);
-    let mut file = super::open(path).map_err(io)?;
+    let Some(mut file) = open_regular(path).map_err(io)? else {
+        let found = "it is no regular file".to_owned();
+        return Err(SettledError::NotATable { path: path.to_owned(), found });
+    };
     let mut found = TableLsns {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        id: TableId::default(),
         pages: 0,
         not_logged: 0,
         blank: 0,
@@ -119,6 +132,9 @@ pub fn survey(path: &Path) -> Result<TableLsns, SettledError> {
     let mut beginning = [0; LEAST_PAGE_BYTES];
     let filled = fill(&mut file, &mut beginning).map_err(io)?;
     let (order, page_size) = read_meta(path, beginning.get(..filled).unwrap_or_default())?;
+    if let Some(id) = beginning.get(ID_AT..).and_then(<[u8]>::first_chunk) {
+        found.id = *id;
+    }
     loop {
         let mut start = [0; 8];
         match file.read_exact_at(&mut start, found.pages * page_size as u64) {

@@ -8,12 +8,12 @@
 //! order. [`read_history`] finds such a start as long as the logs reach back to it, the walk over a table finds what is torn; this module
 //! doesn't look into pages.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::site::arrangement::Arrangement;
+use crate::site::regular::open_regular;
 
 mod byte_order;
 mod error;
@@ -38,7 +38,7 @@ pub use log_history::{LogHistory, ServerStart, StartedAfter, checkpoint_since, r
 pub use log_record::Checkpoint;
 pub use log_remains::has_transactions_behind;
 pub use log_state::LogState;
-pub use lsn::{Lsn, TableLsns, survey, table_names};
+pub use lsn::{Lsn, TableId, TableLsns, survey, table_names};
 pub(crate) use lsn::{is_table_name, is_void};
 pub(crate) use server::is_open_for_writing;
 pub use server::{RunningSign, ServerState, find_server};
@@ -167,21 +167,35 @@ fn judge(server: &ServerState, log: &LogState, tables: &[TableLsns], db_config: 
         );
     }
     if let Some(closed) = closed {
-        let open = tables.iter().find(|table| !closed.contains(&table.name) && !table.never_logged());
+        let open = tables.iter().find(|table| !closed.contains_key(&table.name) && !table.never_logged());
         if let Some(table) = open {
             return unsettled(
                 format!("the log says that the server stopped, but not that it closed {}", table.name),
                 "make the copy again, tables and logs together, from the stopped server; a table that does not belong here is to be moved away",
             );
         }
-        if let Some(missing) = closed.iter().find(|name| !tables.iter().any(|table| table.name == **name)) {
+        if let Some(missing) = closed.keys().find(|name| !tables.iter().any(|table| table.name == **name)) {
             return unsettled(
                 format!("the log says that the server closed {missing}, but there is no such table"),
                 "make the copy again, tables and logs together, from the stopped server",
             );
         }
+        if let Some((table, name)) = exchanged(tables, closed) {
+            return unsettled(
+                format!("the file {table} is the one that the server closed as {name}: tables were exchanged"),
+                "give each its name again, or make the copy again from the stopped server",
+            );
+        }
     }
     Verdict::StoppedSettled
+}
+
+/// A table that has the id of another one, and that one's name. An id that the log doesn't have at all says nothing: a table may have been loaded anew.
+fn exchanged<'a>(tables: &'a [TableLsns], closed: &'a BTreeMap<String, Option<TableId>>) -> Option<(&'a str, &'a str)> {
+    tables.iter().find_map(|table| {
+        let others = closed.iter().find(|(name, id)| **id == Some(table.id) && **name != table.name)?;
+        (closed.get(&table.name) != Some(&Some(table.id))).then_some((table.name.as_str(), others.0.as_str()))
+    })
 }
 
 fn judge_without_log(tables: &[TableLsns]) -> Verdict {
@@ -214,7 +228,12 @@ fn region_files(data: &Path) -> Result<Vec<Note>, SettledError> {
 fn db_config(data: &Path) -> Result<Option<bool>, SettledError> {
     let path = data.join("DB_CONFIG");
     let mut text = Vec::new();
-    match open(&path).and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 65_536), &mut text)) {
+    let read = open_regular(&path).and_then(|file| match file {
+        // What is no file is as good as empty.
+        None => Ok(0),
+        Some(file) => std::io::Read::read_to_end(&mut std::io::Read::take(file, 65_536), &mut text),
+    });
+    match read {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(SettledError::io(&path, error)),
@@ -224,9 +243,4 @@ fn db_config(data: &Path) -> Result<Option<bool>, SettledError> {
         .map(<[u8]>::trim_ascii)
         .any(|line| !line.is_empty() && !line.starts_with(b"#"));
     Ok(Some(sets))
-}
-
-/// Opens a file for reading. A pipe that stands in its place is not waited for: it is as good as empty.
-fn open(path: &Path) -> std::io::Result<File> {
-    File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path)
 }

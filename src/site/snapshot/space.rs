@@ -1,12 +1,12 @@
 //! Room for the copies: how much they take, and whether it is there.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::SnapshotError;
 use crate::site::inventory::{Inventory, What};
+use crate::site::regular::open_regular;
 use crate::site::settled::{is_table_name, log_files};
 
 /// What recovery adds to a copy: records of its own in the last log file or in a new one, and pages that the log makes anew.
@@ -66,7 +66,7 @@ pub fn check_space(directory: &Path, needed_bytes: u64) -> Result<(), SnapshotEr
 /// that has no name.
 pub fn can_clone(data: &Path, directory: &Path) -> bool {
     let cloned = |path: &Path| -> io::Result<()> {
-        let source = File::open(path)?;
+        let Some(source) = open_regular(path)? else { return Err(io::ErrorKind::Unsupported.into()) };
         let copy = tempfile::tempfile_in(directory)?;
         Ok(rustix::fs::ioctl_ficlone(&copy, &source)?)
     };

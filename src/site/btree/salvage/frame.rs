@@ -80,13 +80,12 @@ impl Frame {
     }
 }
 
-/// Whether a table that can't be read because of this error may be one that is torn: not where a permission is in the way, or a version that
+/// Whether a table that can't be read because of this error may be one that is torn, or lost: not where a permission is in the way, or a version that
 /// is not read.
 pub fn can_be_torn(error: &TableError) -> bool {
     match error {
         TableError::Version { version, .. } => *version != LATER_VERSION,
         TableError::Read { .. } => true,
-        TableError::NotAFile { .. } => false,
         error => error.is_damage(),
     }
 }

@@ -153,11 +153,38 @@ fn a_file_that_only_has_a_table_s_name_is_damage() {
 }
 
 #[test]
+fn tables_that_were_exchanged_are_told_apart_by_their_ids() {
+    let site = Site::new();
+    site.log(1, &real_log());
+    let LogState::CleanStop { closed, .. } = read_log_end(&site.data()).unwrap() else { panic!("no orderly stop") };
+    for (name, id) in &closed {
+        site.table(name, &[lsn(1, 131)]);
+        let path = site.data().join(name);
+        let mut table = std::fs::read(&path).unwrap();
+        table[52..72].copy_from_slice(&id.unwrap());
+        std::fs::write(&path, table).unwrap();
+    }
+    assert_eq!(site.examine().verdict, Verdict::StoppedSettled);
+    let [one, other, aside] = ["cdb.06", "cdb.0c", "aside"].map(|name| site.data().join(name));
+    for (from, to) in [(&one, &aside), (&other, &one), (&aside, &other)] {
+        std::fs::rename(from, to).unwrap();
+    }
+    let verdict = site.examine().verdict;
+    assert!(verdict.to_string().contains("cdb.06 is the one that the server closed as cdb.0c"), "{verdict}");
+    // A table that was loaded anew has an id that the log doesn't know.
+    for name in ["cdb.06", "cdb.0c"] {
+        site.table(name, &[Lsn::NOT_LOGGED]);
+    }
+    assert_eq!(site.examine().verdict, Verdict::StoppedSettled);
+}
+
+#[test]
 fn the_survey_reads_tables_of_both_byte_orders_and_a_page_cut_short() {
     let site = Site::new();
     let mut table = vec![0_u8; 1024 * 3];
     table[12..16].copy_from_slice(&0x0005_3162_u32.to_be_bytes());
     table[20..24].copy_from_slice(&1024_u32.to_be_bytes());
+    table[52..72].fill(7);
     table[1024..1032].copy_from_slice(&[0, 0, 0, 7, 0, 0, 1, 0]);
     table[2048..2056].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
     table.truncate(2100);
@@ -165,6 +192,7 @@ fn the_survey_reads_tables_of_both_byte_orders_and_a_page_cut_short() {
     let found = survey(&site.data().join("cdb.00")).unwrap();
     let expected = TableLsns {
         name: "cdb.00".to_owned(),
+        id: [7; 20],
         pages: 3,
         not_logged: 1,
         blank: 1,
