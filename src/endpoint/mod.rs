@@ -84,13 +84,19 @@ pub enum Class {
 pub struct Failure {
     /// What kind of failure it is.
     pub class: Class,
+    place: Option<String>,
     error: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// A failure of a place, with the place's own error.
     pub fn new(class: Class, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Failure { class, error: error.into() }
+        Failure { class, place: None, error: error.into() }
+    }
+
+    /// The same failure, told with the name of the place that it is of, for whoever uses two.
+    pub fn of(self, place: impl Into<String>) -> Self {
+        Failure { place: Some(place.into()), ..self }
     }
 
     /// The place's own error, if it is of this type.
@@ -113,6 +119,9 @@ pub fn no_thread(error: io::Error) -> io::Error {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
         self.error.fmt(f)
     }
 }

@@ -124,6 +124,29 @@ fn single_records_are_listed_and_taken_out() {
 }
 
 #[test]
+fn of_two_archives_the_damaged_one_is_named() {
+    let (fresh, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (whole, damaged, target) =
+        (work.path().join("whole.ctz"), work.path().join("damaged.ctz"), work.path().join("new"));
+    export(fresh.path(), &whole);
+    let mut bytes = std::fs::read(&whole).unwrap();
+    bytes.push(0);
+    std::fs::write(&damaged, bytes).unwrap();
+    let begin = format!("ctdl-dump: {}: bytes follow the end of the archive", damaged.display());
+    let commands: [Vec<&dyn AsRef<std::ffi::OsStr>>; 4] = [
+        vec![&"diff", &whole, &damaged],
+        vec![&"diff", &damaged, &whole],
+        vec![&"verify", &damaged],
+        vec![&"import", &damaged, &"--site", &target],
+    ];
+    for arguments in commands {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert!(said(&output).starts_with(&begin), "{}", said(&output));
+    }
+}
+
+#[test]
 fn a_difference_is_named_with_its_field() {
     let (small, work) = (unpack_site("small"), tempfile::tempdir().unwrap());
     let archive = work.path().join("a.ctz");

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ctdl_dump::archive::ReadError;
 use ctdl_dump::endpoint::Failure;
 
 use crate::exit_code::ExitCode;
@@ -40,6 +41,13 @@ pub fn exit_code_of(error: &anyhow::Error) -> ExitCode {
 /// Whether an error only says that nobody reads our output any more.
 pub fn is_reader_gone(error: &anyhow::Error) -> bool {
     error.chain().any(holds::<ReaderGone>)
+}
+
+/// Whether something is wrong with an archive.
+pub fn is_of_an_archive(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<Failure>().is_some_and(|failure| failure.cause::<ReadError>().is_some()))
 }
 
 /// An error as one line: each cause once, though many of the library's messages say already what their cause says.

@@ -10,6 +10,7 @@ mod interrupt;
 mod json;
 mod look_round;
 mod mail;
+mod named_archive;
 mod paced;
 mod partial;
 mod peer;

@@ -16,6 +16,7 @@ use crate::args::ArrangementOptions;
 use crate::command::Context;
 use crate::error::usage;
 use crate::look_round::look_round;
+use crate::named_archive::NamedArchive;
 use crate::state;
 use crate::stream::Stream;
 
@@ -24,7 +25,7 @@ pub enum Place {
     /// A site on disk.
     Site(Box<Taken>),
     /// An archive, read from its beginning to its end.
-    Archive(Box<Reader<Box<dyn Read + Send>>>),
+    Archive(Box<NamedArchive>),
 }
 
 /// Opens what is at `path`: a directory is a site, `-` is standard input, all else an archive.
@@ -105,6 +106,9 @@ pub fn site_to_serve(
 /// The program that runs now, even if its file was replaced meanwhile.
 const OUR_PROGRAM: &str = "/proc/self/exe";
 
+/// What an archive is called that has no name.
+pub const STANDARD_INPUT: &str = "standard input";
+
 /// Refuses to read an archive from a keyboard.
 pub fn refuse_terminal() -> Result<()> {
     if std::io::stdin().is_terminal() {
@@ -114,12 +118,13 @@ pub fn refuse_terminal() -> Result<()> {
 }
 
 /// Opens an archive to read all of it, with so many threads that unpack it.
-pub fn open_archive(path: &Path, threads: Option<u16>, context: &Context) -> Result<Box<Reader<Box<dyn Read + Send>>>> {
+pub fn open_archive(path: &Path, threads: Option<u16>, context: &Context) -> Result<Box<NamedArchive>> {
     let threads = context.threads(threads);
     if path == Path::new("-") {
         refuse_terminal()?;
-        let input: Box<dyn Read + Send> = Box::new(Stream::stdin(&context.interrupt).context("standard input")?);
-        return Ok(Box::new(Reader::new(input, threads).map_err(Failure::from).context("standard input")?));
+        let input: Box<dyn Read + Send> = Box::new(Stream::stdin(&context.interrupt).context(STANDARD_INPUT)?);
+        let reader = Reader::new(input, threads).map_err(Failure::from).context(STANDARD_INPUT)?;
+        return Ok(Box::new(NamedArchive::new(reader, STANDARD_INPUT.into())));
     }
     let file = File::open(path).with_context(|| format!("{} can't be opened", path.display()))?;
     let metadata = file.metadata().with_context(|| path.display().to_string())?;
@@ -129,7 +134,7 @@ pub fn open_archive(path: &Path, threads: Option<u16>, context: &Context) -> Res
     let input: Box<dyn Read + Send> = Box::new(Stream::new(file, &context.interrupt)?);
     let mut reader = Reader::new(input, threads).map_err(Failure::from).with_context(|| path.display().to_string())?;
     reader.set_file_bytes(metadata.len());
-    Ok(Box::new(reader))
+    Ok(Box::new(NamedArchive::new(reader, path.display().to_string())))
 }
 
 impl Place {

@@ -15,7 +15,8 @@ use ctdl_dump::transfer::upgrade::{self, Plan, Upgraded};
 
 use crate::args::Import;
 use crate::command::Context;
-use crate::place;
+use crate::named_archive::NamedArchive;
+use crate::place::{self, STANDARD_INPUT};
 use crate::stream::Stream;
 
 /// In so much of an archive there is all of `site.cbor`, which says of which release it is.
@@ -35,11 +36,9 @@ impl Upgrade {
     }
 }
 
-type ArchiveReader = Box<Reader<Box<dyn Read + Send>>>;
-
 /// Records for a site.
 pub struct Records {
-    reader: ArchiveReader,
+    reader: Box<NamedArchive>,
     upgrade: Option<Upgrade>,
 }
 
@@ -114,17 +113,17 @@ impl Records {
 }
 
 /// Standard input, and the file in which all of it is if it has to be read twice.
-fn from_stdin(scratch: &Path, threads: Option<u16>, context: &Context) -> Result<(ArchiveReader, Option<File>)> {
+fn from_stdin(scratch: &Path, threads: Option<u16>, context: &Context) -> Result<(Box<NamedArchive>, Option<File>)> {
     place::refuse_terminal()?;
-    let mut stdin = Stream::stdin(&context.interrupt).context("standard input")?;
+    let mut stdin = Stream::stdin(&context.interrupt).context(STANDARD_INPUT)?;
     let mut beginning = Vec::new();
-    Read::by_ref(&mut stdin).take(BEGINNING_BYTES).read_to_end(&mut beginning).context("standard input")?;
+    Read::by_ref(&mut stdin).take(BEGINNING_BYTES).read_to_end(&mut beginning).context(STANDARD_INPUT)?;
     // What is wrong with the beginning is said when all is read.
     let is_older = Reader::new(Cursor::new(&beginning), 0).is_ok_and(|reader| upgrade::is_older(reader.site()));
     if !is_older {
         let input: Box<dyn Read + Send> = Box::new(Cursor::new(beginning).chain(stdin));
-        let reader = Reader::new(input, context.threads(threads)).map_err(Failure::from).context("standard input")?;
-        return Ok((Box::new(reader), None));
+        let reader = Reader::new(input, context.threads(threads)).map_err(Failure::from).context(STANDARD_INPUT)?;
+        return Ok((Box::new(NamedArchive::new(reader, STANDARD_INPUT.into())), None));
     }
     context.screen.say(format_args!(
         "the archive is of an older release and has to be read twice: it is put into a file without a name in {} first",
@@ -137,7 +136,7 @@ fn from_stdin(scratch: &Path, threads: Option<u16>, context: &Context) -> Result
     let bytes = std::io::copy(&mut stdin, &mut file).with_context(what)? + beginning.len() as u64;
     file.seek(SeekFrom::Start(0)).with_context(what)?;
     let input: Box<dyn Read + Send> = Box::new(Stream::new(file.try_clone()?, &context.interrupt)?);
-    let mut reader = Reader::new(input, context.threads(threads)).map_err(Failure::from).context("standard input")?;
+    let mut reader = Reader::new(input, context.threads(threads)).map_err(Failure::from).context(STANDARD_INPUT)?;
     reader.set_file_bytes(bytes);
-    Ok((Box::new(reader), Some(file)))
+    Ok((Box::new(NamedArchive::new(reader, STANDARD_INPUT.into())), Some(file)))
 }

@@ -14,7 +14,7 @@ use ctdl_dump::record::{Body, Header, Key, KeyPart, Kind, printable};
 use self::folder::Folder;
 use super::Context;
 use crate::args::Extract;
-use crate::error::usage;
+use crate::error::{is_of_an_archive, usage};
 use crate::exit_code::ExitCode;
 use crate::mail::MailWriter;
 
@@ -43,11 +43,16 @@ pub fn run(args: &Extract, context: &Context) -> Result<ExitCode> {
     }
     let file = File::open(&args.archive).with_context(|| format!("{} can't be opened", args.archive.display()))?;
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
+    // The disk may fail as well, and that is not the archive's fault.
+    take(args, &archive, context).map_err(|error| if is_of_an_archive(&error) { error.context(what()) } else { error })
+}
+
+fn take(args: &Extract, archive: &RandomReader, context: &Context) -> Result<ExitCode> {
     // A key that is wrong must show before anything is written.
-    let keys = args.keys.iter().map(|typed| find(&archive, args.kind, typed)).collect::<Result<Vec<Key>>>()?;
+    let keys = args.keys.iter().map(|typed| find(archive, args.kind, typed)).collect::<Result<Vec<Key>>>()?;
     let Some(directory) = &args.output else {
         let Some(key) = keys.first() else { return Ok(ExitCode::Complete) };
-        let (header, body) = open(&archive, args.kind, key)?;
+        let (header, body) = open(archive, args.kind, key)?;
         if header.body.is_none() {
             bail!("{} {key} has no content; {}", header.kind, advice(&header));
         }
@@ -56,8 +61,7 @@ pub fn run(args: &Extract, context: &Context) -> Result<ExitCode> {
         output.flush()?;
         return Ok(ExitCode::Complete);
     };
-    let mut extraction =
-        Extraction { archive: &archive, folder: Folder::open(directory)?, raw: args.raw, context, left_out: 0 };
+    let mut extraction = Extraction { archive, folder: Folder::open(directory)?, raw: args.raw, context, left_out: 0 };
     for key in &keys {
         match args.kind {
             Kind::Room => extraction.messages_of(key)?,

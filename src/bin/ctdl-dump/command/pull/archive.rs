@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use ctdl_dump::archive::{Options, RandomReader, ReadError, Reader, Writer};
+use ctdl_dump::archive::{Options, RandomReader, Reader, Writer};
 use ctdl_dump::endpoint::{Class, Failure, Folding, Source};
 use ctdl_dump::monitor::Monitor as _;
 use ctdl_dump::record::SiteInfo;
@@ -16,6 +16,7 @@ use ctdl_dump::wire::{Ahead, Info, Receiver, Scope, SnapshotId, Steady, WireErro
 
 use crate::args::Pull;
 use crate::command::Context;
+use crate::error::is_of_an_archive;
 use crate::peer::PeerConnector;
 use crate::place::parent_of;
 use crate::spool::Spool;
@@ -228,13 +229,6 @@ fn open_archive(path: &Path) -> Result<RandomReader> {
 /// Which archive something is wrong with, and what can be done without it.
 pub fn about_have(have: &Path) -> String {
     format!("{}, which holds what is here already (remove it, and everything comes over the wire)", have.display())
-}
-
-/// Whether something is wrong with an archive.
-pub fn is_of_an_archive(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<Failure>().is_some_and(|failure| failure.cause::<ReadError>().is_some()))
 }
 
 /// Keeps what has come, unless it is wrong.

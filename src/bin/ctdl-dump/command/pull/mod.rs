@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use self::archive::{Pulled, about_have, is_of_an_archive, pull};
+use self::archive::{Pulled, about_have, pull};
 use super::{Context, import};
 use crate::args::{Import, Pull};
 use crate::destination::Destination;
-use crate::error::usage;
+use crate::error::{is_of_an_archive, usage};
 use crate::exit_code::ExitCode;
 use crate::partial::beside;
 use crate::{json, screen, summary};
