@@ -124,6 +124,23 @@ fn single_records_are_listed_and_taken_out() {
 }
 
 #[test]
+fn a_site_and_kinds_can_be_named_as_people_are_likely_to() {
+    let (fresh, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
+    let (archive, target) = (work.path().join("a.ctz"), work.path().join("new"));
+    let output = run(&[&"export", &fresh.path(), &"-o", &archive]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let [users, user] = ["users", "user"].map(|kind| printed(&run(&[&"list", &archive, &kind])));
+    assert!(users == user && user.contains("admin"), "{users}");
+    for (first, second) in [(&archive, &target), (&fresh.path().to_owned(), &archive)] {
+        let output = run(&[&"import", first, second]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        let begin = format!("named by --site: ctdl-dump import {} --site ", archive.display());
+        assert!(said(&output).contains(&begin), "{}", said(&output));
+    }
+    assert!(!target.exists());
+}
+
+#[test]
 fn of_two_archives_the_damaged_one_is_named() {
     let (fresh, work) = (unpack_site("fresh"), tempfile::tempdir().unwrap());
     let (whole, damaged, target) =

@@ -30,6 +30,9 @@ pub struct Export {
     /// The site's directory [default: /usr/local/citadel]
     #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,
+    /// The same, as other commands take it
+    #[arg(value_name = "SITE", conflicts_with = "site", value_parser = named(), value_hint = ValueHint::DirPath)]
+    pub place: Option<PathBuf>,
     /// Write to FILE instead of standard output; it appears when it is complete, until then it is FILE.partial
     #[arg(short, long, value_name = "FILE", value_parser = output(), value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -88,6 +91,9 @@ pub struct Import {
     /// The archive, or `-` for standard input
     #[arg(value_name = "ARCHIVE|-", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
+    /// Taken to say what is meant instead
+    #[arg(value_name = "DIR", hide = true)]
+    pub elsewhere: Option<PathBuf>,
     /// The directory that becomes the site [default: /usr/local/citadel]
     #[arg(long, value_name = "DIR", value_parser = named(), value_hint = ValueHint::DirPath)]
     pub site: Option<PathBuf>,

@@ -8,6 +8,15 @@ use ctdl_dump::record::Kind;
 use super::named::output;
 use super::{ArrangementOptions, TablesOptions};
 
+/// A kind of records, also as people say it of many: `users`.
+fn kind(typed: &str) -> Result<Kind, <Kind as std::str::FromStr>::Err> {
+    let kind = typed.parse();
+    match typed.strip_suffix('s').map(str::parse) {
+        Some(Ok(one)) if kind.is_err() => Ok(one),
+        _ => kind,
+    }
+}
+
 /// Say what an archive or a site is.
 ///
 /// That is node, release, how and when it was taken, what is in it and what was left out. Of an archive in a file only the parts that say so are read, and nothing is verified. A site is read whole.
@@ -42,7 +51,7 @@ pub struct List {
     pub place: PathBuf,
     #[command(flatten)]
     pub tables: TablesOptions,
-    #[arg(value_name = "KIND", help = format!("Only records of this kind: {}", Kind::names()))]
+    #[arg(value_name = "KIND", value_parser = kind, help = format!("Only records of this kind: {}", Kind::names()))]
     pub kind: Option<Kind>,
     /// Print a line of JSON with all fields for each record (passwords too)
     #[arg(long)]
@@ -92,7 +101,7 @@ pub struct Extract {
     #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
     pub archive: PathBuf,
     /// Kind of the records: message, file, log, room ...
-    #[arg(value_name = "KIND")]
+    #[arg(value_name = "KIND", value_parser = kind)]
     pub kind: Kind,
     /// Their keys
     #[arg(value_name = "KEY", required = true)]

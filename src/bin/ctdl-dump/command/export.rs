@@ -30,7 +30,7 @@ const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
 /// Writes a site into an archive.
 pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
     let begun = Instant::now();
-    let place = args.arrangement.of(args.site.as_deref())?;
+    let place = args.arrangement.of(args.site.as_deref().or(args.place.as_deref()))?;
     check_output(args, &place, context)?;
     check_logs(&args.logs)?;
     let scratch = place::scratch_directory(args.scratch.as_deref(), args.output.as_deref())?;

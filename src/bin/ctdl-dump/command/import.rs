@@ -11,6 +11,7 @@ use super::Context;
 use crate::args::Import;
 use crate::building::{self, Plan};
 use crate::destination::Destination;
+use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::upgrading::Records;
 use crate::{json, place, summary, utc};
@@ -18,6 +19,16 @@ use crate::{json, place, summary, utc};
 /// Makes a site from an archive.
 pub fn run(args: &Import, context: &Context) -> Result<ExitCode> {
     let source = name_of(&args.archive);
+    if let Some(elsewhere) = &args.elsewhere {
+        let is_the_other_way_round = args.archive.is_dir() && !elsewhere.is_dir();
+        let (archive, site) =
+            if is_the_other_way_round { (elsewhere, &args.archive) } else { (&args.archive, elsewhere) };
+        usage!(
+            "the directory that becomes the site is named by --site: ctdl-dump import {} --site {}",
+            archive.display(),
+            site.display()
+        );
+    }
     let destination = Destination::new(args.site.as_deref(), &args.arrangement, args.replace, args.keep_release)?;
     for recovered in destination.recover(context)? {
         if let Recovered::Finished { leftover, .. } = recovered
