@@ -36,6 +36,8 @@ pub struct SalvageItems<'t> {
     next_page: u32,
     pairs: std::vec::IntoIter<Taken>,
     losses: PageLosses,
+    /// Whether any page was a leaf.
+    has_leaf: bool,
     /// How many bytes of long keys are read at most: those of a whole table are in the file once, and once more on pages that are stale.
     long_keys_left: u64,
 }
@@ -49,6 +51,7 @@ impl<'t> SalvageItems<'t> {
             next_page: 1,
             pairs: Vec::new().into_iter(),
             losses: PageLosses::default(),
+            has_leaf: false,
             long_keys_left: torn.table.file_bytes().saturating_mul(2),
         }
     }
@@ -100,6 +103,7 @@ impl<'t> SalvageItems<'t> {
         let bytes = std::mem::take(&mut self.bytes);
         let page = Page::new(table, number, &bytes);
         let lsn = lsn_of(table, &bytes);
+        self.has_leaf = true;
         match page.leaf_items() {
             Ok(_) if page.level() != LEAF_LEVEL => {
                 let damage = Damage::WrongLevel { found: page.level(), wanted: LEAF_LEVEL };
@@ -206,6 +210,13 @@ impl<'t> SalvageItems<'t> {
         self.bytes = bytes;
     }
 
+    /// Notes the root of a table that has no leaf: in a small table it is the only one, and nothing but the first page leads to it.
+    fn check_root(&mut self) {
+        if !self.has_leaf {
+            self.check_leaf(self.torn.table.meta().root, Lsn::BLANK);
+        }
+    }
+
     /// Notes a page if the link to it, on a page of position `lsn`, says that a leaf must stand there and none does. What is newer than the
     /// link is no loss: the page was put to another use since.
     fn check_leaf(&mut self, target: u32, lsn: Lsn) -> Option<&mut PageLoss> {
@@ -252,6 +263,7 @@ impl Iterator for SalvageItems<'_> {
                 return Some(pair);
             }
             if self.next_page > self.torn.table.meta().last_page {
+                self.check_root();
                 return None;
             }
             self.next_page += 1;

@@ -74,6 +74,29 @@ fn a_table_without_its_first_page_gives_all_pairs() {
 }
 
 #[test]
+fn a_root_of_zeros_is_a_loss_if_it_was_the_only_leaf_and_else_loses_nothing() {
+    let few: Pairs = (0u32..3).map(|n| (noise(n, 10), noise(n, 20))).collect();
+    let made = Made::written(&few, 512, ByteOrder::Little);
+    let root_of_zeros = |path: &Path| {
+        let root = Table::open(path).unwrap().meta().root as usize;
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[root * 512..(root + 1) * 512].fill(0);
+        std::fs::write(path, bytes).unwrap();
+        root as u32
+    };
+    let root = root_of_zeros(&made.path);
+    let (found, losses, _) = salvage(&made.path);
+    assert!(found.is_empty());
+    assert_eq!(losses.pages.keys().copied().collect::<Vec<_>>(), [root]);
+
+    let (made, pairs) = table(ByteOrder::Little);
+    root_of_zeros(&made.path);
+    let (found, losses, _) = salvage(&made.path);
+    assert_eq!(found.into_iter().collect::<Pairs>(), pairs);
+    assert_eq!(losses, PageLosses::default());
+}
+
+#[test]
 fn a_leaf_of_zeros_is_a_loss_between_the_keys_of_its_neighbours() {
     let (made, pairs) = table(ByteOrder::Little);
     let mut bytes = std::fs::read(&made.path).unwrap();
