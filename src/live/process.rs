@@ -126,6 +126,12 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
+    /// Kills it, and waits for so long until it has ended; `false` if it has not.
+    pub(super) fn kill(&self, within: Duration) -> bool {
+        self.signal(Signal::KILL).is_ok()
+            && wait_for(&self.handle, PollFlags::IN, Instant::now() + within).unwrap_or(false)
+    }
+
     fn signal(&self, signal: Signal) -> Result<bool, LiveError> {
         match pidfd_send_signal(&self.handle, signal) {
             Ok(()) => Ok(true),

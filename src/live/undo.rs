@@ -16,6 +16,8 @@ pub(super) const LIMIT: &str = "c_maxsessions";
 /// What a server's limit of sessions is while nobody is let in: our own session is the one.
 pub const OURS: &str = "1";
 
+/// How long a process may take to end that is killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 /// How long to wait between two attempts to reach a server that is starting.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 
@@ -54,13 +56,27 @@ pub fn undo_leftovers(state_dir: &Path, monitor: &dyn Monitor) -> Vec<Undone> {
     });
     let mut all = Vec::new();
     for path in found {
-        match RecordFile::take(&path) {
+        match take(&path) {
             Ok(Taken::Ours(file)) => all.push(undo_leftover(file, monitor)),
             Ok(Taken::Held(..) | Taken::Gone) => {}
             Err(error) => monitor.warning(&error.to_string()),
         }
     }
     all
+}
+
+/// Takes a record that nobody holds, or whose worker is dead and whose guardian stands still: that is ended first, so that it doesn't do its work later, when
+/// something else is to be.
+pub(super) fn take(path: &Path) -> Result<Taken, LiveError> {
+    let taken = RecordFile::take(path)?;
+    let Taken::Held(_, record) = &taken else { return Ok(taken) };
+    let Some(guardian) = record.guardian.filter(|_| record.is_of_this_boot() && !record.worker.is_alive()) else {
+        return Ok(taken);
+    };
+    match Process::open(guardian.pid, Some(guardian.started))? {
+        Some(process) if process.is_stopped() && process.kill(ENDS_WITHIN) => RecordFile::take(path),
+        _ => Ok(taken),
+    }
 }
 
 /// Undoes one record that nobody else holds.

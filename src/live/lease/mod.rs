@@ -17,7 +17,7 @@ use super::admin::Admin;
 use super::left::left_closed;
 use super::process::Process;
 use super::record::{Change, Original, Record, RecordFile, Taken, repair_of_limit};
-use super::undo::{LIMIT, OURS, Outcome, owner_of, undo_leftover};
+use super::undo::{LIMIT, OURS, Outcome, owner_of, take, undo_leftover};
 use super::{LiveError, Means, Server};
 use crate::monitor::Monitor;
 
@@ -293,7 +293,7 @@ fn claim(state_dir: &Path, record: &Record, monitor: &dyn Monitor) -> Result<Rec
         if let Some(file) = RecordFile::create(state_dir, record)? {
             return Ok(file);
         }
-        match RecordFile::take(&path)? {
+        match take(&path)? {
             Taken::Gone => {}
             Taken::Ours(file) => {
                 let repair = file.record.repair();

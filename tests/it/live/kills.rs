@@ -82,3 +82,21 @@ fn a_guardian_killed_at_any_command_leaves_the_server_as_it_was() {
 fn when_both_are_killed_at_any_command_the_next_one_mends_it() {
     kill_at_each(Victim::Both);
 }
+
+#[test]
+fn the_guardian_of_a_dead_worker_that_stands_still_is_ended_by_the_next_command_which_undoes_its_work() {
+    let place = Place::new();
+    let citadel = Citadel::start(&place.socket(), Some("3"));
+    let mut worker = Worker::start(&place, None);
+    assert!(worker.says("held"));
+    let guardian = place.guardian();
+    kill(guardian, Signal::STOP);
+    assert!(until(|| crate::processes::is_stopped(guardian)));
+    kill(worker.pid(), Signal::STOP);
+    assert!(until(|| crate::processes::is_stopped(worker.pid())));
+    assert!(undo_leftovers(&place.state_dir(), &Silent).is_empty(), "as long as its worker lives it is left alone");
+    drop(worker);
+    assert_eq!(undo_leftovers(&place.state_dir(), &Silent).len(), 1);
+    assert_eq!((citadel.limit().as_deref(), place.records().len()), (Some("3"), 0));
+    wait_for_end(guardian);
+}
