@@ -3,12 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::site::source::advice;
+
 /// Why a table, or a part of it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
     /// The file could not be opened or looked at.
-    #[error("{path}: cannot open the table: {source}", path = path.display())]
+    #[error("{path}: cannot open the table: {source}{}", advice(source), path = path.display())]
     Open {
         /// The file.
         path: PathBuf,

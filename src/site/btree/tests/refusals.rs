@@ -87,6 +87,16 @@ fn a_directory_or_a_missing_file_is_named() {
 }
 
 #[test]
+fn too_many_open_files_are_told_with_the_limit_to_raise() {
+    let (path, source) = (PathBuf::from("cdb.00"), || std::io::Error::from_raw_os_error(24));
+    let opened = TableError::Open { path: path.clone(), source: source() }.to_string();
+    let made = TableWriteError::Create { path, source: source() }.to_string();
+    for text in [opened, made] {
+        assert!(text.contains("(ulimit -n)"), "{text}");
+    }
+}
+
+#[test]
 fn the_writer_refuses_what_no_table_can_hold() {
     let made = Made::empty();
     let scratch = made.path.parent().unwrap();

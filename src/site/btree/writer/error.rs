@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use crate::site::sort::SortError;
 
 /// Why a table could not be written. The file may be there in part; whoever wanted it removes it.
@@ -10,7 +12,7 @@ use crate::site::sort::SortError;
 #[non_exhaustive]
 pub enum TableWriteError {
     /// The file could not be made; it may exist already.
-    #[error("{path}: cannot make the table: {source}", path = path.display())]
+    #[error("{path}: cannot make the table: {source}{}", advice(source), path = path.display())]
     Create {
         /// The file.
         path: PathBuf,
@@ -111,6 +113,11 @@ fn advice(source: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room on the disk of the target, or choose a target on another"
         }
-        _ => "",
+        _ => match Errno::from_io_error(source) {
+            Some(Errno::MFILE | Errno::NFILE) => {
+                "; too many files are open: raise the limit (ulimit -n), and run it again"
+            }
+            _ => "",
+        },
     }
 }
