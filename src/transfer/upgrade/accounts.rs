@@ -6,19 +6,10 @@ use super::notices::Notices;
 use super::user_key::{user_key, with_word};
 use crate::record::{Fields, Header, printable};
 
-/// Accounts of threads, which releases up to 790 made and release 980 marks for removal.
-const OF_THREADS: [&[u8]; 10] = [
-    b"SYS_checkpoint",
-    b"SYS_extnotify",
-    b"SYS_IGnet Queue",
-    b"SYS_indexer",
-    b"SYS_network",
-    b"SYS_popclient",
-    b"SYS_purger",
-    b"SYS_rssclient",
-    b"SYS_select_on_master",
-    b"SYS_SMTP Send",
-];
+/// How the names of accounts of the server's own threads begin.
+const THREAD: &[u8] = b"SYS_";
+/// The user of the machine that an account has which is none of the machine's: -1, without a sign.
+const NOBODY: i64 = 0xffff_ffff;
 
 /// All accounts of a site whose records are understood.
 #[derive(Debug)]
@@ -29,6 +20,7 @@ pub(super) struct Accounts {
     by_old_key: BTreeMap<Vec<u8>, usize>,
     taken: HashSet<Vec<u8>>,
     removed: Vec<Vec<u8>>,
+    threads: Vec<Vec<u8>>,
     nameless: u64,
 }
 
@@ -55,6 +47,7 @@ impl Accounts {
             by_old_key: BTreeMap::new(),
             taken: HashSet::new(),
             removed: Vec::new(),
+            threads: Vec::new(),
             nameless: 0,
         }
     }
@@ -69,9 +62,12 @@ impl Accounts {
         let name: Vec<u8> = name.iter().copied().filter(|byte| *byte != 0).collect();
         // Before 735 accounts came into being that had number 0 or no name; later ones have one account with number 0, and may have one with neither.
         let is_nobody = name.is_empty() && number == 0;
-        let is_removed = is_nobody || self.release < 735 && (name.is_empty() || number == 0);
+        let is_thread = number != 0 && is_of_a_thread(&name, header);
+        let is_removed = is_nobody || is_thread || self.release < 735 && (name.is_empty() || number == 0);
         if is_nobody {
             self.nameless += 1;
+        } else if is_thread {
+            self.threads.push(name.clone());
         } else if is_removed {
             self.removed.push(if name.is_empty() { format!("number {number}").into_bytes() } else { name.clone() });
         }
@@ -131,14 +127,6 @@ impl Accounts {
         fields.remove("screenwidth");
         fields.remove("screenheight");
         fields.set_string("fullname", account.name.clone());
-        if self.is_of_a_thread(account) {
-            fields.set_int("axlevel", 0);
-            fields.set_string("password", "deleteme");
-        }
-    }
-
-    fn is_of_a_thread(&self, account: &Account) -> bool {
-        self.release < 790 && OF_THREADS.iter().any(|name| name.eq_ignore_ascii_case(&account.old_name))
     }
 
     /// What has become of the accounts.
@@ -160,13 +148,18 @@ impl Accounts {
         if self.nameless > 0 {
             notices.say("an account without a number and without a name, which old releases make and nobody can use, was left out");
         }
-        let threads: Vec<Vec<u8>> = self
-            .iter()
-            .filter(|account| self.is_of_a_thread(account))
-            .map(|account| account.old_name.clone())
-            .collect();
-        notices.say_names("accounts of threads of the old server, which the new one removes tonight", &threads);
+        notices.say_names(
+            "accounts of the old server's own threads, left out, for release 980 would let anybody use them without a password",
+            &self.threads,
+        );
     }
+}
+
+/// Whether nobody but the server itself has used it: releases until 902 let no such name log in; release 980 does, and asks for the password, which is empty.
+fn is_of_a_thread(name: &[u8], header: &Header) -> bool {
+    let has_password = header.fields.bytes("password").is_some_and(|password| !password.is_empty());
+    let begins_so = name.get(..THREAD.len()).is_some_and(|head| head.eq_ignore_ascii_case(THREAD));
+    begins_so && !has_password && header.fields.int("uid") == Some(NOBODY)
 }
 
 /// Names for an account whose own can't be told from another one's, the best first.
@@ -235,10 +228,26 @@ mod tests {
     }
 
     #[test]
-    fn accounts_of_threads_are_marked_for_removal() {
-        let accounts = accounts(772, &[("SYS_indexer", 4)]);
-        let mut fields = Fields::new();
-        accounts.iter().for_each(|account| accounts.update(account, &mut fields));
-        assert_eq!((fields.int("axlevel"), fields.bytes("password")), (Some(0), Some(&b"deleteme"[..])));
+    fn accounts_of_threads_are_left_out_and_others_of_such_names_are_not() {
+        for release in [732, 772, 902, 930] {
+            let mut accounts = Accounts::new(release);
+            let rows = [("SYS_Citadel", 0, NOBODY, ""), ("sys_indexer", 4, NOBODY, ""), ("SYS_op", 5, 1000, "")];
+            for (name, number, uid, password) in rows.into_iter().chain([("SYS_aide", 6, NOBODY, "x")]) {
+                let mut fields = Fields::new();
+                fields.set_int("usernum", number);
+                fields.set_int("uid", uid);
+                fields.set_string("fullname", name);
+                fields.set_string("password", password);
+                accounts.add(&Header { kind: Kind::User, key: Key::name(name), fields, body: None, residue: None });
+            }
+            accounts.settle();
+            let kept: Vec<_> = names(&accounts).into_iter().map(|(_, name)| name).collect();
+            let expected = ["SYS_Citadel", "SYS_op", "SYS_aide"];
+            assert_eq!(kept, &expected[usize::from(release < 735)..]);
+            let mut notices = Notices::default();
+            accounts.tell(&mut notices);
+            let told = notices.into_sentences();
+            assert!(told.last().is_some_and(|told| told.ends_with(": sys_indexer")), "{told:?}");
+        }
     }
 }
