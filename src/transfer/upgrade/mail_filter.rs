@@ -50,7 +50,8 @@ fn parts(text: &[u8]) -> Vec<&[u8]> {
 
 /// Of a part `script|NAME|ACTIVE|TEXT` whether it is active, and the text.
 fn script(part: &[u8]) -> Option<(bool, &[u8])> {
-    let mut words = part.splitn(4, |byte| *byte == b'|');
+    // The separator stands in a line of its own.
+    let mut words = part.trim_ascii_start().splitn(4, |byte| *byte == b'|');
     let is_script = words.next()?.eq_ignore_ascii_case(b"script");
     let (_, active, text) = (words.next()?, words.next()?, words.next()?);
     is_script.then(|| (active.trim_ascii().iter().any(|digit| digit.is_ascii_digit() && *digit != b'0'), text))
@@ -66,9 +67,9 @@ mod tests {
     use super::*;
 
     fn filter(scripts: &[&str]) -> MailFilter {
-        let head = "Content-type: application/x-citadel-sieve-config\n\n-=<CtdlSieveConfigSeparator>=-lastproc|774";
+        let head = "Content-type: application/x-citadel-sieve-config\n\n\n-=<CtdlSieveConfigSeparator>=-\nlastproc|774";
         let parts: String =
-            [head].iter().chain(scripts).map(|part| format!("{part}-=<CtdlSieveConfigSeparator>=-")).collect();
+            [head].iter().chain(scripts).map(|part| format!("{part}\n-=<CtdlSieveConfigSeparator>=-\n")).collect();
         MailFilter::read(format!("{parts}vacation|\na@x.org|17\n-=<CtdlSieveConfigSeparator>=-").as_bytes())
     }
 

@@ -263,7 +263,7 @@ impl Taken {
 pub(super) fn old_site_with_filters() -> Vec<(Header, Vec<u8>)> {
     const TYPE: &str = "application/x-citadel-sieve-config";
     let filter = |scripts: &str| {
-        let separator = "-=<CtdlSieveConfigSeparator>=-";
+        let separator = "\n-=<CtdlSieveConfigSeparator>=-\n";
         format!("Content-type: {TYPE}\n\n{separator}lastproc|0{separator}{scripts}{separator}")
     };
     let mut rows = old_site();
