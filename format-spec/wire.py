@@ -19,6 +19,7 @@ from ctz import Bad, Header, decode, decode_one, demand, encode
 
 PIECE = 65_536  # the most that a counted piece has, but for the digests of a since
 SEGMENT = 65_536
+DIGESTS = 16_777_216  # the most bytes of digests that all groups of an answer have
 
 
 # fixtures/wire/README.md: conversations as text
@@ -265,7 +266,7 @@ def state(stream):
 class Listing:
     def __init__(self, stream, level, known, chosen=None):
         self.stream, self.level, self.known, self.chosen = stream, level, known, chosen
-        self.next, self.last = 0, None
+        self.next, self.last, self.grouped = 0, None, 0
 
     def read(self):
         while True:
@@ -305,6 +306,8 @@ class Listing:
         digests = split(content)
         ends = [digest[0] & 0x1F == 0 for digest in digests]
         demand(1 <= len(digests) <= 256 and not any(ends[:-1]), "not the digests of one group")
+        self.grouped += len(content)
+        demand(self.grouped <= DIGESTS, "more segments than the protocol allows")
 
 
 def split(content):

@@ -12,7 +12,7 @@ use crate::wire::error::WireError;
 use crate::wire::frame::{next_item, piece};
 use crate::wire::item::Item;
 use crate::wire::line::Input;
-use crate::wire::words;
+use crate::wire::{MAX_DIGEST_BYTES, words};
 
 /// A node, or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Listing<'a, R: Read> {
     wanted: Wanted,
     /// The last record of the last segment that came.
     last: Option<(Kind, Key)>,
+    /// The digests of all groups that came, in bytes.
+    group_bytes: usize,
     has_ended: bool,
 }
 
@@ -43,11 +45,17 @@ enum Wanted {
 
 impl<'a, R: Read> Listing<'a, R> {
     pub(super) fn since(input: &'a mut Input<R>, level: Level, known: usize) -> Self {
-        Listing { input, wanted: Wanted::Since { level, known, next: 0 }, last: None, has_ended: false }
+        Listing { input, wanted: Wanted::Since { level, known, next: 0 }, last: None, group_bytes: 0, has_ended: false }
     }
 
     pub(super) fn chosen(input: &'a mut Input<R>, chosen: &[Digest]) -> Self {
-        Listing { input, wanted: Wanted::Chosen(chosen.iter().copied().collect()), last: None, has_ended: false }
+        Listing {
+            input,
+            wanted: Wanted::Chosen(chosen.iter().copied().collect()),
+            last: None,
+            group_bytes: 0,
+            has_ended: false,
+        }
     }
 
     /// The next node; `None` at the end.
@@ -106,7 +114,40 @@ impl<'a, R: Read> Listing<'a, R> {
     fn group(&mut self, bytes: u64) -> Result<Listed, WireError> {
         let mut content = Vec::new();
         piece(self.input, bytes, "a group of segments", &mut content)?;
+        self.group_bytes += content.len();
+        if self.group_bytes > MAX_DIGEST_BYTES {
+            return Err(WireError::Disagreement { problem: "it has more segments than the protocol allows" });
+        }
         let group = words::digests(&content).map(Group).filter(Group::is_one);
         group.map(Listed::Group).ok_or(WireError::Disagreement { problem: "a group is not one, or of another size" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of so many groups of 256 segments, and how many came before.
+    fn groups(count: usize) -> (usize, Option<WireError>) {
+        // A group ends behind a digest whose first byte has zeros as its lowest bits, or behind 256.
+        let group = [format!("GROUP {}\n", 256 * 32).into_bytes(), vec![1; 256 * 32]].concat();
+        let said = [group.repeat(count), b"000\n".to_vec()].concat();
+        let mut input = Input::new(said.as_slice());
+        let mut listing = Listing::since(&mut input, Level::Groups, 0);
+        let mut came = 0;
+        loop {
+            match listing.next_node() {
+                Ok(Some(_)) => came += 1,
+                Ok(None) => return (came, None),
+                Err(error) => return (came, Some(error)),
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_lists_groups_for_ever_is_left() {
+        let most = MAX_DIGEST_BYTES / (256 * 32);
+        assert!(matches!(groups(most), (came, None) if came == most));
+        assert!(matches!(groups(most + 1), (came, Some(WireError::Disagreement { .. })) if came == most));
     }
 }
