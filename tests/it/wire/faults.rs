@@ -75,8 +75,8 @@ fn whatever_goes_wrong_on_a_line_a_pull_gives_nothing_wrong_and_the_next_one_all
         let mut dice = Dice(seed);
         let faulty = 1 + dice.below(3) as u32;
         let (old, heard_bytes) = if dice.below(4) > 0 { (Some(&*old), 300_000) } else { (None, 4_000_000) };
-        // Mostly in what comes first: there are more lines than later on.
-        let heard_bytes = if dice.below(2) == 0 { heard_bytes } else { 20_000 };
+        // Often in what comes first: there are more lines than later on.
+        let heard_bytes = if dice.below(3) > 0 { heard_bytes } else { 20_000 };
         let line = |faulty| Faulty { view: &new, seed, faulty, heard_bytes, connections: 0 };
         match pull(line(faulty), old) {
             Ok(came) => {
