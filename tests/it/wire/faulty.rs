@@ -29,7 +29,8 @@ impl Dice {
 
 /// What happens to the bytes of one direction from a certain one on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub enum Fault {
+    /// Nothing but that the line may be cut.
     Nothing,
     Flip,
     Lose,
@@ -39,7 +40,10 @@ enum Fault {
     Huge,
 }
 
-const FAULTS: [Fault; 6] = [Fault::Nothing, Fault::Flip, Fault::Lose, Fault::Insert, Fault::Again, Fault::Huge];
+/// All that can happen to a line.
+pub const FAULTS: &[Fault] = &[Fault::Nothing, Fault::Flip, Fault::Lose, Fault::Insert, Fault::Again, Fault::Huge];
+/// Lines that may be cut, and change nothing.
+pub const CUTS: &[Fault] = &[Fault::Nothing];
 
 /// Changes bytes once.
 struct Changing {
@@ -157,13 +161,14 @@ pub fn seeds(count: u64) -> Range<u64> {
     first..first + count
 }
 
-/// The two halves of a connection, with one fault at most: in so many bytes that are said over it, or that are heard.
+/// The two halves of a connection, with one of these faults at most: in so many bytes that are said over it, or that are heard.
 pub fn halves(
     mut dice: Dice,
     stream: UnixStream,
     (said_bytes, heard_bytes): (u64, u64),
+    faults: &[Fault],
 ) -> (Box<dyn Read>, Box<dyn Write>) {
-    let fault = FAULTS[dice.below(6) as usize];
+    let fault = faults[dice.below(faults.len() as u64) as usize];
     if fault != Fault::Nothing {
         stream.set_read_timeout(Some(SHORT)).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use ctdl_dump::archive::Options;
 
-use super::super::faulty::{Dice, halves, seeds};
+use super::super::faulty::{Dice, FAULTS, halves, seeds};
 use super::super::view;
 use super::{Line, SharedShelf, few, placed, plain, records};
 use crate::archive::write_folded;
@@ -24,7 +24,7 @@ fn whatever_goes_wrong_on_a_line_nothing_wrong_is_put_in_place_and_the_next_push
         let shelf = SharedShelf::default();
         let mut line = Line::new(&shelf, faulty + 1, |number, stream| match number {
             number if number > faulty => plain(stream),
-            number => halves(Dice(seed << 8 | u64::from(number)), stream, (*length, 300)),
+            number => halves(Dice(seed << 8 | u64::from(number)), stream, (*length, 300), FAULTS),
         });
         line.may_hang = faulty;
         match line.push(view) {
