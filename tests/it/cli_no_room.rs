@@ -67,6 +67,7 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
         assert!(said(&output).contains("standard output"), "{arguments:?}: {}", said(&output));
+        assert!(!said(&output).contains("a.ctz"), "the archive is not to blame: {}", said(&output));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ends the program early: which exit code it means, and how it is told.
 
 use std::io;
+use std::path::Path;
 
 use ctdl_dump::archive::ReadError;
 use ctdl_dump::endpoint::Failure;
@@ -48,6 +49,11 @@ pub fn is_of_an_archive(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<Failure>().is_some_and(|failure| failure.cause::<ReadError>().is_some()))
+}
+
+/// Says the name of an archive with what is wrong with it, and with nothing else: a disk may fail as well.
+pub fn of_archive(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    if is_of_an_archive(&error) { error.context(path.display().to_string()) } else { error }
 }
 
 /// An error as one line: each cause once, though many of the library's messages say already what their cause says.

@@ -14,7 +14,7 @@ use ctdl_dump::record::{Body, Header, Key, KeyPart, Kind, printable};
 use self::folder::Folder;
 use super::Context;
 use crate::args::Extract;
-use crate::error::{is_of_an_archive, usage};
+use crate::error::{of_archive, usage};
 use crate::exit_code::ExitCode;
 use crate::mail::MailWriter;
 
@@ -43,8 +43,7 @@ pub fn run(args: &Extract, context: &Context) -> Result<ExitCode> {
     }
     let file = File::open(&args.archive).with_context(|| format!("{} can't be opened", args.archive.display()))?;
     let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
-    // The disk may fail as well, and that is not the archive's fault.
-    take(args, &archive, context).map_err(|error| if is_of_an_archive(&error) { error.context(what()) } else { error })
+    take(args, &archive, context).map_err(|error| of_archive(error, &args.archive))
 }
 
 fn take(args: &Extract, archive: &RandomReader, context: &Context) -> Result<ExitCode> {

@@ -12,6 +12,7 @@ use ctdl_dump::record::{Body, Header, Key, Kind};
 
 use super::Context;
 use crate::args::List;
+use crate::error::of_archive;
 use crate::exit_code::ExitCode;
 use crate::stream::Data;
 use crate::{json, place};
@@ -24,7 +25,7 @@ pub fn run(args: &List, context: &Context) -> Result<ExitCode> {
         let what = || args.place.display().to_string();
         let file = File::open(&args.place).with_context(what)?;
         let archive = RandomReader::open(file).map_err(Failure::from).with_context(what)?;
-        table.archive(&archive, context).with_context(what)?;
+        table.archive(&archive, context).map_err(|error| of_archive(error, &args.place))?;
     } else {
         let mut place = place::open(&args.place, args.tables.layout, &args.arrangement, context)?;
         let mut source = place.source(context)?;
