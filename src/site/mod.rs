@@ -1,6 +1,7 @@
 //! A Citadel site on disk: its tables, its files, whether they are settled, and how a new one is put in place.
 
 pub mod accounts;
+mod advice;
 pub mod arrangement;
 pub mod btree;
 mod catalogue;

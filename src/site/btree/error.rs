@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::site::source::advice;
+use crate::site::advice::advice;
 
 /// Why a table, or a part of it, cannot be read.
 #[derive(Debug, thiserror::Error)]

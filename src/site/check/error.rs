@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Class, Failure};
+use crate::site::advice::advice;
 use crate::site::btree::TableError;
 use crate::site::sort::SortError;
-use crate::site::source::{ReadSiteError, advice};
+use crate::site::source::ReadSiteError;
 
 /// Why a check came to no answer.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::record::printable;
-use crate::site::source::advice;
+use crate::site::advice::advice;
 
 mod apart;
 mod links;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::site::source::advice;
+use crate::site::advice::advice;
 
 /// Why the state of a site could not be found out.
 #[derive(Debug, thiserror::Error)]

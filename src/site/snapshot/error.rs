@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Class, Failure};
+use crate::site::advice::advice;
 use crate::site::inventory::InventoryError;
-use crate::site::source::advice;
 
 /// Why there is no copy, or none that could be trusted.
 #[derive(Debug, thiserror::Error)]

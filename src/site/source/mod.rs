@@ -27,7 +27,6 @@ use std::path::PathBuf;
 
 pub use ahead::SiteSource;
 pub use error::ReadSiteError;
-pub(in crate::site) use error::advice;
 pub use fresh::freshness;
 pub use parts::{OwnSetting, Parts, Watch, data_directory, snapshot_now};
 pub use site::Site;

@@ -1,0 +1,45 @@
+//! What to do about errors of the system when a site is read.
+
+use rustix::io::Errno;
+
+/// What to do about an error of the system, for those where it is known.
+pub(super) fn advice(error: &std::io::Error) -> &'static str {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return "; look at its owner and mode, or run as root";
+    }
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE | Errno::NFILE) => "; too many files are open: raise the limit (ulimit -n), and run it again",
+        Some(Errno::IO) => {
+            "; the disk can't read it: copy what it still gives to another one (ddrescue), and read it there"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::site::inventory::InventoryError;
+    use crate::site::settled::SettledError;
+    use crate::site::source::ReadSiteError;
+
+    #[test]
+    fn only_who_may_not_read_is_told_to_be_root() {
+        let path = || PathBuf::from("/site/data");
+        let told_by: [fn(PathBuf, std::io::Error) -> String; 4] = [
+            |path, source| ReadSiteError::Io { path, source }.to_string(),
+            |path, source| SettledError::Io { path, source }.to_string(),
+            |path, source| InventoryError::Io { path, source }.to_string(),
+            |path, source| crate::site::snapshot::SnapshotError::Source { path, source }.to_string(),
+        ];
+        for told in told_by {
+            let told = |errno: Errno| told(path(), std::io::Error::from_raw_os_error(errno.raw_os_error()));
+            assert!(told(Errno::ACCESS).ends_with("; look at its owner and mode, or run as root"));
+            assert!(told(Errno::MFILE).contains("ulimit -n") && !told(Errno::MFILE).contains("root"));
+            assert!(told(Errno::IO).contains("the disk") && !told(Errno::IO).contains("root"));
+            assert!(told(Errno::NOENT).ends_with("(os error 2)"));
+        }
+    }
+}
