@@ -21,7 +21,7 @@ use super::lsn::{Lsn, TableId};
 /// A new last file may hold too little to tell; so many files before it are looked at, too.
 const FILES_BACK: usize = 3;
 /// Citadel has 14 tables; file numbers have two digits.
-const MOST_TABLES: usize = 256;
+pub(super) const MOST_TABLES: usize = 256;
 
 /// Number of a log file by its name, `log.` and ten digits.
 pub(crate) fn log_number(name: &str) -> Option<u32> {

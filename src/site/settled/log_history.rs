@@ -4,14 +4,15 @@
 //! tells how it was left. A server of release 980 never recovers, so after a crash its tables lack changes that the log has, and what it
 //! writes from then on doesn't fit them: no recovery mends that later, and the logs only say that it happened.
 
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::log::{LogError, LogFile, LogRecord, REPLAYED_VERSIONS, RecordKind};
-use super::log_end::{End, Proof, Seen, log_files};
+use super::log_end::{End, MOST_TABLES, Proof, Seen, log_files};
 use super::log_record::{Checkpoint, TableUse};
 use super::log_state::LogState;
-use super::lsn::Lsn;
+use super::lsn::{Lsn, TableId, TableLsns};
 
 /// How the environment had been left when a server started on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct LogHistory {
     pub gap: Option<String>,
     /// The oldest file from which on there's no gap.
     pub whole_from: u32,
+    /// The id that each table had when it was opened, closed or named last.
+    pub tables: BTreeMap<String, Option<TableId>>,
     /// How the log ends.
     pub state: LogState,
 }
@@ -85,6 +88,11 @@ impl LogHistory {
         let covered = self.checkpoint.map_or(Lsn::default(), |checkpoint| checkpoint.ckp_lsn);
         let since = self.starts.iter().rev().find(|start| start.at >= covered && start.after == StartedAfter::Unclean);
         since.map(|start| start.at)
+    }
+
+    /// A table that is another one by its id, and that one's name: tables were exchanged, and recovery passes over both without a word.
+    pub fn exchanged<'a>(&'a self, tables: &'a [TableLsns]) -> Option<(&'a str, &'a str)> {
+        super::exchanged(tables, &self.tables)
     }
 
     /// The version of a log that recovery can't replay; `None` if it can.
@@ -197,6 +205,7 @@ struct Walk {
     starts: Vec<ServerStart>,
     gap: Option<String>,
     whole_from: u32,
+    tables: BTreeMap<String, Option<TableId>>,
     log_end: End,
     /// The last record of the file before, if the next must follow it.
     before: Option<Lsn>,
@@ -273,6 +282,11 @@ impl Walk {
                 }
             }
         }
+        if let Some((_, name)) = record.table_use()
+            && (self.tables.len() < MOST_TABLES || self.tables.contains_key(name))
+        {
+            self.tables.insert(name.to_owned(), record.table_id());
+        }
         self.checkpoint = record.checkpoint().or(self.checkpoint);
         self.log_end.take(record);
     }
@@ -287,6 +301,7 @@ impl Walk {
             starts: self.starts,
             gap: self.gap,
             whole_from: self.whole_from,
+            tables: self.tables,
             state,
         }
     }

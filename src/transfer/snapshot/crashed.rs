@@ -27,7 +27,9 @@ pub(super) fn take(request: &Request, data: &Path, state: &State, monitor: &dyn 
         let losses = vec![not_replayed(&reason)];
         return torn::take(request, data, "crashed, not recovered", reason, losses, monitor);
     }
-    if let Some(reason) = history.missing().or_else(|| newer_than_the_log(state, &history)) {
+    if let Some(reason) =
+        history.missing().or_else(|| newer_than_the_log(state, &history)).or_else(|| exchanged(state, &history))
+    {
         if request.salvage {
             let losses = vec![not_replayed(&reason)];
             return torn::take(request, data, "crashed, not recovered", reason, losses, monitor);
@@ -64,6 +66,14 @@ fn newer_than_the_log(state: &State, history: &LogHistory) -> Option<String> {
     Some(format!(
         "page {} of {} was last changed at {}, but the log ends at {}: put back the newest log file if there is a copy of it",
         table.highest_page, table.name, table.highest, history.end
+    ))
+}
+
+/// Whether tables have each other's names, as their ids in the log tell.
+fn exchanged(state: &State, history: &LogHistory) -> Option<String> {
+    let (table, name) = history.exchanged(&state.tables)?;
+    Some(format!(
+        "the file {table} is the one that the server opened as {name}: tables were exchanged; give each its name again"
     ))
 }
 

@@ -45,3 +45,19 @@ fn an_archive_does_not_lie_beside_tables_that_are_behind_a_link() {
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(!tables.join("a.ctz").exists());
 }
+
+#[test]
+fn tables_of_a_killed_site_that_have_each_others_names_are_told_apart() {
+    let (site, work) = (unpack_site("crashed"), Work::new());
+    let [one, other, aside] = ["cdb.06", "cdb.0c", "aside"].map(|name| site.path().join("data").join(name));
+    for (from, to) in [(&one, &aside), (&other, &one), (&aside, &other)] {
+        fs::rename(from, to).unwrap();
+    }
+    let archive = work.0.path().join("a.ctz");
+    let refused = run(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(said(&refused).contains("cdb.06 is the one that the server opened as cdb.0c"), "{}", said(&refused));
+    let salvaged = run(&[&"export", &"--site", &site.path(), &"--salvage", &"-o", &archive]);
+    assert_eq!(salvaged.status.code(), Some(5), "{}", said(&salvaged));
+    assert!(said(&salvaged).contains("tables were exchanged"), "{}", said(&salvaged));
+}

@@ -300,3 +300,19 @@ fn logs_of_libdb_before_5_are_not_replayed() {
     }
     assert_eq!(history(&Site::new()).too_old_to_replay(), None);
 }
+
+#[test]
+fn tables_are_known_by_the_ids_that_they_had_last() {
+    let found = history_of(&real_log());
+    assert_eq!(found.tables.len(), 14);
+    let table = |name: &str, id| {
+        let name = name.to_owned();
+        TableLsns { name, id, pages: 1, not_logged: 0, blank: 0, highest: lsn(1, 131), highest_page: 0 }
+    };
+    let tables = |names: [(&str, &str); 2]| names.map(|(name, id_of)| table(name, found.tables[id_of].unwrap()));
+    assert_eq!(found.exchanged(&tables([("cdb.06", "cdb.06"), ("cdb.0c", "cdb.0c")])), None);
+    let exchanged = tables([("cdb.06", "cdb.0c"), ("cdb.0c", "cdb.06")]);
+    assert_eq!(found.exchanged(&exchanged), Some(("cdb.06", "cdb.0c")));
+    // A table that was loaded anew has an id that the log doesn't know.
+    assert_eq!(found.exchanged(&[table("cdb.06", [7; 20])]), None);
+}
