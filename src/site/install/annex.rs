@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use super::InstallError;
 use super::place::Place;
-use super::steps::Fs;
+use super::steps::{Fs, exists};
+use super::workshop::{check_owner, read_orders};
 use crate::site::Arrangement;
 use crate::site::claim::{escape, unescape};
 
@@ -79,14 +80,10 @@ impl Annex {
     /// Removes it, if it is of the site with this root. What was there before the exchange is never removed: `old` must be empty.
     pub(super) fn remove(&self, fs: &Fs, root: &Path) -> Result<(), InstallError> {
         let workshop = self.workshop();
-        let Ok(found) = workshop.symlink_metadata() else { return Ok(()) };
-        let owner = fs::metadata(&self.directory).ok().map(|directory| directory.uid());
-        let is_trusted =
-            found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw() || Some(found.uid()) == owner;
-        if !found.is_dir() || !is_trusted {
-            let why = "it is no directory, or belongs to somebody else".to_owned();
-            return Err(InstallError::NotOurs { path: workshop, why });
+        if !exists(&workshop) {
+            return Ok(());
         }
+        check_owner(&workshop)?;
         if self.root().is_some_and(|of| of != root) {
             return Ok(());
         }
@@ -179,7 +176,10 @@ pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, I
         Some(untold) => {
             Err(InstallError::Untold { path: place.target().to_owned(), directory: untold.directory.clone() })
         }
-        None => Ok(annexes),
+        None => {
+            annexes.iter().try_for_each(|annex| check_owner(&annex.workshop()))?;
+            Ok(annexes)
+        }
     }
 }
 
@@ -200,11 +200,7 @@ type Written = Vec<(Annex, Before)>;
 /// What is written of annexes; `None` if nothing is.
 fn written(place: &Place) -> Result<Option<Written>, InstallError> {
     let path = place.bases();
-    match fs::read(&path) {
-        Ok(text) => parse(&text, &path).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(InstallError::io("read", &path, error)),
-    }
+    read_orders(&path)?.map(|text| parse(&text, &path)).transpose()
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Written, InstallError> {

@@ -112,8 +112,8 @@ pub enum InstallError {
         /// One of the directories.
         directory: PathBuf,
     },
-    /// The workshop was made by somebody who has no business there.
-    #[error("{} looks like a staging directory of ctdl-dump, but {why}; look at it, remove it by hand, and run this again", path.display())]
+    /// The workshop, or something in it, was made by somebody who has no business there.
+    #[error("{} looks like something that ctdl-dump has made, but {why}; look at it, remove it by hand, and run this again", path.display())]
     NotOurs {
         /// The workshop.
         path: PathBuf,

@@ -1,13 +1,12 @@
 //! The journal of an exchange: what is to change places, written before anything does.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::place::Place;
 use super::steps::Fs;
+use super::workshop::read_orders;
 use super::{InstallError, Mode};
 use crate::site::claim::{escape, unescape};
 
@@ -70,22 +69,16 @@ impl Journal {
     /// Reads the journal of a workshop, if there is one.
     pub(super) fn read(place: &Place) -> Result<Option<Self>, InstallError> {
         let path = place.journal();
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let journal = Self::parse(&bytes, place.mode(), &path)?;
-                let bases = place.annexes().len();
-                let named = journal.parts.iter().map(|part| part.base).chain(journal.keys.map(|keys| keys.base));
-                match named.max() {
-                    Some(last) if last > bases => {
-                        let reason =
-                            format!("it speaks of directory {last}, and {} names {bases}", place.bases().display());
-                        Err(InstallError::Journal { path, line: 0, reason })
-                    }
-                    _ => Ok(Some(journal)),
-                }
+        let Some(bytes) = read_orders(&path)? else { return Ok(None) };
+        let journal = Self::parse(&bytes, place.mode(), &path)?;
+        let bases = place.annexes().len();
+        let named = journal.parts.iter().map(|part| part.base).chain(journal.keys.map(|keys| keys.base));
+        match named.max() {
+            Some(last) if last > bases => {
+                let reason = format!("it speaks of directory {last}, and {} names {bases}", place.bases().display());
+                Err(InstallError::Journal { path, line: 0, reason })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(InstallError::io("read", &path, error)),
+            _ => Ok(Some(journal)),
         }
     }
 

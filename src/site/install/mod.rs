@@ -59,7 +59,7 @@
 //! | in 6 | the new site, remains of the workshop | syncs and removes |
 //!
 //! Which step was the last is read from which names exist, so every step may be repeated. A workshop whose process lives is never
-//! touched. The only thing ever removed with its contents is `site/`, and only when no journal says that it may be the old one.
+//! touched, and one that belongs to neither this user nor root is not obeyed: who owns a site could lead root out of it by links. The only thing ever removed with its contents is `site/`, and only when no journal says that it may be the old one.
 
 mod annex;
 mod error;

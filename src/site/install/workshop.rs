@@ -31,7 +31,7 @@ pub(super) struct Workshop {
 impl Workshop {
     /// Takes over a workshop that nobody lives in, with what its last owner wrote; `None` if there is none.
     pub(super) fn claim(fs: &Fs, place: Place) -> Result<Option<(Self, Identity)>, InstallError> {
-        check_owner(&place)?;
+        check_owner(place.workshop())?;
         let path = place.state();
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         fs.before("claim", &path)?;
@@ -114,7 +114,7 @@ pub(super) enum Owner {
 
 /// Looks who a workshop belongs to, without claiming it or writing anything; `None` if there is none.
 pub(super) fn look(place: &Place) -> Result<Option<Owner>, InstallError> {
-    check_owner(place)?;
+    open_dir(place.workshop())?;
     let path = place.state();
     match open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Permissions::empty()) {
         Ok(state) => match lock_of(state, &path, FlockOperation::NonBlockingLockShared)? {
@@ -141,27 +141,47 @@ fn living(place: &Place, identity: Identity) -> InstallError {
     InstallError::Living { path: place.workshop().to_owned(), pid: identity.pid, source_name: identity.source }
 }
 
-/// A journal is obeyed, so it must come from one who could have done the same without it: this user, root, or the owner of the site.
-fn check_owner(place: &Place) -> Result<(), InstallError> {
-    let path = place.workshop();
-    let dir =
-        match open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Permissions::empty())
-        {
-            Ok(dir) => dir,
-            Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::LOOP | Errno::NOTDIR) => {
-                // NOTDIR is also what a target says that is no directory: nothing of ours is there.
-                if !exists(path) {
-                    return Ok(());
-                }
-                return Err(InstallError::NotOurs { path: path.to_owned(), why: "it is no directory".to_owned() });
-            }
-            Err(error) => return Err(InstallError::io("open", path, error)),
-        };
-    let uid = fstat(&dir).map_err(|error| InstallError::io("look at", path, error))?.st_uid;
-    let owner = rustix::fs::lstat(place.target()).ok().map(|target| target.st_uid);
-    if uid == 0 || uid == rustix::process::geteuid().as_raw() || Some(uid) == owner {
+/// Refuses a directory with things of ours in it that is a link, or belongs to neither this user nor root. What stands there is obeyed, so it must come from
+/// one who could do the same without it. The owner of the site is not enough, whom a fault of his server may let others be: with links of his in a
+/// workshop root would rename files of the whole machine for him.
+pub(super) fn check_owner(path: &Path) -> Result<(), InstallError> {
+    open_dir(path)?.map_or(Ok(()), |dir| check_uid(&dir, path))
+}
+
+/// Opens a directory that ctdl-dump has made; `None` if it is not there.
+fn open_dir(path: &Path) -> Result<Option<OwnedFd>, InstallError> {
+    match open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Permissions::empty()) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(Errno::NOENT) => Ok(None),
+        // NOTDIR is also what a target says that is no directory: nothing of ours is there.
+        Err(Errno::LOOP | Errno::NOTDIR) if !exists(path) => Ok(None),
+        Err(Errno::LOOP | Errno::NOTDIR) => {
+            Err(InstallError::NotOurs { path: path.to_owned(), why: "it is no directory".to_owned() })
+        }
+        Err(error) => Err(InstallError::io("open", path, error)),
+    }
+}
+
+fn check_uid(opened: &OwnedFd, path: &Path) -> Result<(), InstallError> {
+    let uid = fstat(opened).map_err(|error| InstallError::io("look at", path, error))?.st_uid;
+    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    Err(InstallError::NotOurs { path: path.to_owned(), why: format!("it belongs to user {uid}") })
+    let why = format!("it belongs to user {uid}: if an import of his was interrupted, run it again as that user");
+    Err(InstallError::NotOurs { path: path.to_owned(), why })
+}
+
+/// What stands in a file of the workshop that says what is to be done; `None` if there is none. A workshop's name may stand for a directory of the site that was
+/// renamed, so each of them must be from one who is obeyed.
+pub(super) fn read_orders(path: &Path) -> Result<Option<Vec<u8>>, InstallError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match open(path, flags, Permissions::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(InstallError::io("read", path, error)),
+    };
+    check_uid(&file, path)?;
+    let mut text = Vec::new();
+    fs::File::from(file).read_to_end(&mut text).map_err(|error| InstallError::io("read", path, error))?;
+    Ok(Some(text))
 }

@@ -178,3 +178,37 @@ fn a_site_that_is_ready_and_not_put_in_place_leaves_everything_as_it_was() {
         );
     }
 }
+
+#[test]
+fn root_does_not_do_what_the_journal_of_the_site_s_owner_says() {
+    // Only root can make a directory that belongs to somebody else.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let ground = Ground::new(Case { old: Old::Site, mode: Mode::Parts, plain_rename: false });
+    let (target, elsewhere) = (ground.target(), ground.dir.path().join("etc"));
+    let workshop = target.join(".ctdl-dump-staging");
+    fs::create_dir(&elsewhere).expect("made");
+    write(&target.join("ld.so.preload"), "evil");
+    write(&workshop.join("state"), "ctdl-dump-staging 1\n");
+    let journal = "ctdl-dump-journal 1\nmode parts\nprevious -\nlock found\npart both ld.so.preload\npart new y\nend\n";
+    write(&workshop.join("journal"), journal);
+    write(&target.join("y"), "");
+    symlink(&elsewhere, workshop.join("old")).expect("linked");
+    symlink("/nonexistent", workshop.join("site")).expect("linked");
+    let give = |path: &Path| std::os::unix::fs::lchown(path, Some(12_345), Some(12_345)).expect("given away");
+    for path in [&target, &workshop, &workshop.join("journal"), &workshop.join("state")] {
+        give(path);
+    }
+    let refused = || {
+        let error = recover(&target).expect_err("refused");
+        assert!(matches!(error, InstallError::NotOurs { .. }), "{error}");
+        assert!(error.to_string().contains("12345"), "{error}");
+        assert_eq!(fs::read_dir(&elsewhere).expect("there").count(), 0);
+    };
+    assert_eq!(leftovers(&target).expect("looked").len(), 1);
+    refused();
+    // A directory of root's in the site can be given that name as well.
+    std::os::unix::fs::lchown(&workshop, Some(0), Some(0)).expect("ours");
+    refused();
+}
