@@ -82,6 +82,11 @@ impl Spool {
         self.target == target
     }
 
+    /// The directory in which all of it stands.
+    pub fn directory(&self) -> PathBuf {
+        parent_of(&self.target)
+    }
+
     /// Gives up what is here already; `false` if that was nothing.
     pub fn forget(&mut self) -> Result<bool> {
         self.snapshot = None;

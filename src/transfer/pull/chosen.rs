@@ -22,11 +22,11 @@ pub trait Chosen {
 
 impl<C: Connector> Chosen for SteadyChosen<'_, C> {
     fn next_record(&mut self) -> Result<Option<Header>, Failure> {
-        Ok(SteadyChosen::next_record(self)?)
+        SteadyChosen::next_record(self)
     }
 
     fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
-        Ok(SteadyChosen::segment(self, segment)?)
+        SteadyChosen::segment(self, segment)
     }
 
     fn digest(&self) -> Digest {
@@ -59,8 +59,7 @@ pub struct Missing<'a, C: Connector> {
 impl<'a, C: Connector> Missing<'a, C> {
     /// Asks the peer for all that the plan wants from it.
     pub fn new(steady: &'a mut Steady<C>, plan: &Plan, info: Info) -> Self {
-        let wanted: Vec<_> = plan.wanted().collect();
-        Missing { info, chosen: steady.chosen(wanted), taken: 0 }
+        Missing { info, chosen: steady.chosen(plan.wanted()), taken: 0 }
     }
 
     /// How many records came so far.
@@ -81,7 +80,7 @@ impl<C: Connector> Source for Missing<'_, C> {
     }
 
     fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
-        Ok(self.chosen.segment(segment)?)
+        self.chosen.segment(segment)
     }
 
     fn digest(&self) -> Digest {

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
+use super::lists::{Lists, Mark};
 use super::plan::{Plan, Row};
 use crate::archive::{RandomReader, ReadError, Stream};
 use crate::codec::Digest;
@@ -32,10 +35,9 @@ struct Groups {
     starts: Vec<usize>,
 }
 
-/// A row before its segments have come.
+/// A row before its segments have come: some that are here, or one that is not.
 enum Known {
     Own(Range<usize>),
-    Listed(Vec<Identity>),
     Digest(Digest),
 }
 
@@ -60,34 +62,22 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// Compares.
-    pub fn plan<C: Connector>(self, steady: &mut Steady<C>) -> Result<Plan, Failure> {
-        if self.archives.is_empty() {
-            return Ok(Plan { index: Vec::new(), rows: Vec::new() });
-        }
-        let mut known = match &self.groups {
-            Some(groups) => by_groups(steady, &self.own, groups)?,
-            None => by_segments(steady, &self.own)?,
+    /// Compares. `scratch` is a directory for lists that don't fit into memory.
+    pub fn plan<C: Connector>(self, steady: &mut Steady<C>, scratch: &Path) -> Result<Plan, Failure> {
+        let mut rows = Rows {
+            streams: self.archives.iter().map(|archive| archive.stream()).collect(),
+            rows: Vec::new(),
+            lists: Lists::new(scratch),
         };
-        fetch_segments(steady, &mut known)?;
-        let mut streams: Vec<Stream> = self.archives.iter().map(|archive| archive.stream()).collect();
-        let mut rows: Vec<Row> = Vec::new();
-        for known in known {
-            match (known, rows.last_mut()) {
-                (Known::Own(range), Some(Row::Own(last))) if last.end == range.start => last.end = range.end,
-                (Known::Own(range), _) => rows.push(Row::Own(range)),
-                (Known::Listed(records), _) => {
-                    let mut listed = Vec::with_capacity(records.len());
-                    for record in records {
-                        let place = place_of(&record, &mut streams)?;
-                        listed.push((record, place));
-                    }
-                    rows.push(Row::Listed(listed));
-                }
-                (Known::Digest(_), _) => {}
+        match &self.groups {
+            _ if self.archives.is_empty() => {}
+            Some(groups) => {
+                let known = by_groups(steady, &self.own, groups)?;
+                fetch_segments(steady, &known, &mut rows)?;
             }
+            None => by_segments(steady, &self.own, &mut rows)?,
         }
-        Ok(Plan { index: self.index, rows })
+        Ok(Plan { index: self.index, rows: rows.rows, lists: Arc::new(rows.lists) })
     }
 }
 
@@ -105,6 +95,54 @@ impl Groups {
     }
 }
 
+/// The rows of a plan, as they are put together.
+struct Rows<'a> {
+    streams: Vec<Stream<'a>>,
+    rows: Vec<Row>,
+    lists: Lists,
+}
+
+/// How far the rows were before an answer began.
+struct RowsMark {
+    rows: usize,
+    last: Option<Row>,
+    lists: Mark,
+}
+
+impl Rows<'_> {
+    fn mark(&self) -> RowsMark {
+        RowsMark { rows: self.rows.len(), last: self.rows.last().cloned(), lists: self.lists.mark() }
+    }
+
+    /// Forgets what was added since.
+    fn cut(&mut self, mark: &RowsMark) {
+        self.rows.truncate(mark.rows);
+        if let (Some(last), Some(before)) = (self.rows.last_mut(), &mark.last) {
+            last.clone_from(before);
+        }
+        self.lists.cut(mark.lists);
+    }
+
+    fn own(&mut self, range: Range<usize>) {
+        match self.rows.last_mut() {
+            Some(Row::Own(last)) if last.end == range.start => last.end = range.end,
+            _ => self.rows.push(Row::Own(range)),
+        }
+    }
+
+    fn listed(&mut self, records: &[Identity]) -> Result<(), Failure> {
+        for record in records {
+            let place = place_of(record, &mut self.streams)?;
+            self.lists.push(record, place)?;
+        }
+        match self.rows.last_mut() {
+            Some(Row::Listed(count)) => *count += records.len() as u64,
+            _ => self.rows.push(Row::Listed(records.len() as u64)),
+        }
+        Ok(())
+    }
+}
+
 /// The number of the first archive that has a record as it is listed.
 fn place_of(record: &Identity, streams: &mut [Stream]) -> Result<Option<usize>, ReadError> {
     for (number, stream) in streams.iter_mut().enumerate() {
@@ -115,20 +153,25 @@ fn place_of(record: &Identity, streams: &mut [Stream]) -> Result<Option<usize>, 
     Ok(None)
 }
 
-fn by_segments<C: Connector>(steady: &mut Steady<C>, own: &[Digest]) -> Result<Vec<Known>, WireError> {
+fn by_segments<C: Connector>(steady: &mut Steady<C>, own: &[Digest], rows: &mut Rows) -> Result<(), Failure> {
+    let before = rows.mark();
     steady.attempt(|client| {
+        rows.cut(&before);
         let mut listing = client.since(Scope::All, Level::Segments, own)?;
-        let mut known = Vec::new();
         while let Some(listed) = listing.next_node()? {
-            known.extend(match listed {
-                Listed::Keep(range) => Some(Known::Own(range)),
-                Listed::Segment(_, records) => Some(Known::Listed(records)),
+            match listed {
+                Listed::Keep(range) => rows.own(range),
+                // What goes wrong here is nothing that another connection would mend.
+                Listed::Segment(_, records) => match rows.listed(&records) {
+                    Ok(()) => {}
+                    Err(failure) => return Ok(Err(failure)),
+                },
                 // A listing of segments gives none.
-                Listed::Group(_) => None,
-            });
+                Listed::Group(_) => {}
+            }
         }
-        Ok(known)
-    })
+        Ok(Ok(()))
+    })?
 }
 
 fn by_groups<C: Connector>(steady: &mut Steady<C>, own: &[Digest], groups: &Groups) -> Result<Vec<Known>, WireError> {
@@ -152,19 +195,21 @@ fn by_groups<C: Connector>(steady: &mut Steady<C>, own: &[Digest], groups: &Grou
     })
 }
 
-/// Gets the lists of the segments of which only the digests are known.
-fn fetch_segments<C: Connector>(steady: &mut Steady<C>, known: &mut [Known]) -> Result<(), WireError> {
+/// Gets the lists of the segments of which only the digests are known, and puts them between those that are here.
+fn fetch_segments<C: Connector>(steady: &mut Steady<C>, known: &[Known], rows: &mut Rows) -> Result<(), Failure> {
     let missing: Vec<Digest> = known
         .iter()
         .filter_map(|known| match known {
             Known::Digest(digest) => Some(*digest),
-            _ => None,
+            Known::Own(_) => None,
         })
         .collect();
     let questions: Vec<&[Digest]> = missing.chunks(SEGMENTS_AT_ONCE).collect();
-    let (mut lists, mut asked) = (HashMap::new(), 0);
+    let (mut left, mut asked) = (known, 0);
     for (number, question) in questions.iter().enumerate() {
-        let came = steady.attempt(|client| {
+        let before = rows.mark();
+        left = steady.attempt(|client| {
+            rows.cut(&before);
             let result = (|| {
                 asked = asked.max(number);
                 while let Some(next) = questions.get(asked).filter(|next| client.may_ask(next.len() * 32)) {
@@ -172,36 +217,51 @@ fn fetch_segments<C: Connector>(steady: &mut Steady<C>, known: &mut [Known]) -> 
                     asked += 1;
                 }
                 client.begin_answer()?;
-                listed_segments(client, question)
+                listed_segments(client, question, left, rows)
             })();
             if result.is_err() {
                 // If this connection broke, the next one must be asked again.
                 asked = 0;
             }
             result
-        })?;
-        lists.extend(came);
+        })??;
     }
-    for known in known {
-        if let Known::Digest(digest) = known
-            && let Some(records) = lists.remove(digest)
-        {
-            *known = Known::Listed(records);
-        }
+    match own_first(left, rows) {
+        [] => Ok(()),
+        _ => Err(NOT_IN_THE_ORDER.into()),
     }
-    Ok(())
 }
 
-fn listed_segments<R: Read, W: Write>(
+const NOT_IN_THE_ORDER: WireError =
+    WireError::Disagreement { problem: "its segments do not come in the order in which its groups have them" };
+
+/// Puts an answer where it belongs, with what is here before it, and gives what is left behind it.
+fn listed_segments<'k, R: Read, W: Write>(
     client: &mut Client<R, W>,
-    chosen: &[Digest],
-) -> Result<Vec<(Digest, Vec<Identity>)>, WireError> {
-    let mut listing = client.listed_segments(chosen);
-    let mut came = Vec::with_capacity(chosen.len());
+    question: &[Digest],
+    mut left: &'k [Known],
+    rows: &mut Rows,
+) -> Result<Result<&'k [Known], Failure>, WireError> {
+    let mut listing = client.listed_segments(question);
     while let Some(listed) = listing.next_node()? {
-        if let Listed::Segment(digest, records) = listed {
-            came.push((digest, records));
+        let Listed::Segment(digest, records) = listed else { continue };
+        left = match own_first(left, rows) {
+            [Known::Digest(next), rest @ ..] if *next == digest => rest,
+            _ => return Err(NOT_IN_THE_ORDER),
+        };
+        // What goes wrong here is nothing that another connection would mend.
+        if let Err(failure) = rows.listed(&records) {
+            return Ok(Err(failure));
         }
     }
-    Ok(came)
+    Ok(Ok(left))
+}
+
+/// Takes what is here up to the next segment that is not.
+fn own_first<'k>(mut left: &'k [Known], rows: &mut Rows) -> &'k [Known] {
+    while let [Known::Own(range), rest @ ..] = left {
+        rows.own(range.clone());
+        left = rest;
+    }
+    left
 }

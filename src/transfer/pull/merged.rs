@@ -1,6 +1,7 @@
 //! A peer's records, of which only those come over the wire that are not here.
 
 use super::chosen::Chosen;
+use super::lists::Records;
 use super::plan::{Plan, Row};
 use crate::archive::{RandomReader, Stream};
 use crate::codec::Digest;
@@ -15,6 +16,7 @@ pub struct Merged<'a, P: Chosen> {
     info: Info,
     index: Vec<IndexEntry>,
     rows: std::vec::IntoIter<Row>,
+    listed_records: Records,
     row: Present,
     own: Vec<Stream<'a>>,
     /// The archive that the present record is from, if it is from one.
@@ -31,13 +33,14 @@ pub struct Merged<'a, P: Chosen> {
 enum Present {
     /// The first archive, up to the record with which this block begins.
     Own(usize),
-    Listed(std::vec::IntoIter<(Identity, Option<usize>)>),
+    /// So many of the lists.
+    Listed(u64),
 }
 
 impl<'a, C: Connector> Merged<'a, SteadyChosen<'a, C>> {
     /// Takes what the archives have from there, and all else from the peer. They are those that the plan was made with.
     pub fn new(steady: &'a mut Steady<C>, archives: &[&'a RandomReader], plan: Plan, info: Info) -> Self {
-        let wanted: Vec<(Kind, Key)> = plan.wanted().collect();
+        let wanted = plan.wanted();
         Merged::of(archives, plan, info, steady.chosen(wanted))
     }
 }
@@ -49,7 +52,8 @@ impl<'a, P: Chosen> Merged<'a, P> {
             info,
             index: plan.index,
             rows: plan.rows.into_iter(),
-            row: Present::Listed(Vec::new().into_iter()),
+            listed_records: plan.lists.records(),
+            row: Present::Listed(0),
             own: archives.iter().map(|archive| archive.stream()).collect(),
             place: 0,
             peer,
@@ -77,24 +81,29 @@ impl<'a, P: Chosen> Merged<'a, P> {
                         return self.take_own(0);
                     }
                 }
-                Present::Listed(records) => match records.next() {
-                    Some((record, Some(place))) => {
-                        if let Some(own) = self.own.get_mut(place) {
-                            own.seek(record.kind, &record.key)?;
+                Present::Listed(0) => {}
+                Present::Listed(left) => {
+                    *left -= 1;
+                    match self.listed_records.next().transpose()? {
+                        Some((record, Some(place))) => {
+                            if let Some(own) = self.own.get_mut(place) {
+                                own.seek(record.kind, &record.key)?;
+                            }
+                            return self.take_own(place);
                         }
-                        return self.take_own(place);
+                        Some((record, None)) => {
+                            self.taken.1 += 1;
+                            self.listed = Some(record);
+                            return self.peer.next_record();
+                        }
+                        // The lists have as many as the rows say.
+                        None => {}
                     }
-                    Some((record, None)) => {
-                        self.taken.1 += 1;
-                        self.listed = Some(record);
-                        return self.peer.next_record();
-                    }
-                    None => {}
-                },
+                }
             }
             match self.rows.next() {
                 None => return Ok(None),
-                Some(Row::Listed(records)) => self.row = Present::Listed(records.into_iter()),
+                Some(Row::Listed(count)) => self.row = Present::Listed(count),
                 Some(Row::Own(range)) => {
                     if let (Some(first), Some(own)) = (self.index.get(range.start), self.own.first_mut()) {
                         own.seek(first.kind, &first.key)?;

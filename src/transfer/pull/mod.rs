@@ -3,6 +3,7 @@
 mod chosen;
 mod comparison;
 mod continued;
+mod lists;
 mod merged;
 mod plan;
 mod shortened;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::steady::{Connector, Steady};
 use crate::codec::Digest;
+use crate::endpoint::{Class, Failure};
 use crate::record::{Header, Key, Kind};
 use crate::wire::error::WireError;
 use crate::wire::frame::Receiver;
@@ -16,8 +17,7 @@ const QUESTION_BYTES: usize = 4_000;
 /// Records that come in the order in which they are wanted, which is canonical.
 pub struct SteadyChosen<'a, C: Connector> {
     steady: &'a mut Steady<C>,
-    /// What is yet to be answered: the first of them may be answered in part.
-    questions: VecDeque<(Kind, Vec<Key>)>,
+    questions: Questions<'a>,
     receiver: Option<Receiver>,
     /// Questions that were asked over the present connection.
     asked: usize,
@@ -25,32 +25,68 @@ pub struct SteadyChosen<'a, C: Connector> {
     has_begun: bool,
 }
 
-impl<'a, C: Connector> SteadyChosen<'a, C> {
-    /// Asks for these records, of which there are as many kinds and keys as there may be, in canonical order.
-    pub(super) fn new(steady: &'a mut Steady<C>, wanted: impl IntoIterator<Item = (Kind, Key)>) -> Self {
-        let mut questions: VecDeque<(Kind, Vec<Key>)> = VecDeque::new();
-        let mut bytes = 0;
-        for (kind, key) in wanted {
-            let encoded = encode_keys([&key]).len();
-            bytes += encoded;
-            match questions.back_mut() {
-                Some((last, keys)) if *last == kind && bytes <= QUESTION_BYTES => keys.push(key),
-                _ => {
-                    bytes = encoded;
-                    questions.push_back((kind, vec![key]));
+/// Keys of one kind.
+type Question = (Kind, Vec<Key>);
+
+/// Questions that are made as they are asked.
+struct Questions<'a> {
+    wanted: Box<dyn Iterator<Item = Result<(Kind, Key), Failure>> + Send + 'a>,
+    /// The first of those that no question was made of.
+    upcoming: Option<(Kind, Key)>,
+    /// What is yet to be answered: the first of them may be answered in part.
+    made: VecDeque<Question>,
+}
+
+impl Questions<'_> {
+    /// The question that is answered after so many others; `None` if there are no more.
+    fn get(&mut self, number: usize) -> Result<Option<&Question>, Failure> {
+        while self.made.len() <= number {
+            match self.make()? {
+                Some(question) => self.made.push_back(question),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.made.get(number))
+    }
+
+    fn make(&mut self) -> Result<Option<Question>, Failure> {
+        let (mut question, mut bytes): (Option<Question>, usize) = (None, 0);
+        loop {
+            let next = match self.upcoming.take() {
+                Some(next) => Some(next),
+                None => self.wanted.next().transpose()?,
+            };
+            let Some((kind, key)) = next else { return Ok(question) };
+            bytes += encode_keys([&key]).len();
+            match &mut question {
+                None => question = Some((kind, vec![key])),
+                Some((same, keys)) if *same == kind && bytes <= QUESTION_BYTES => keys.push(key),
+                Some(_) => {
+                    self.upcoming = Some((kind, key));
+                    return Ok(question);
                 }
             }
         }
+    }
+}
+
+impl<'a, C: Connector> SteadyChosen<'a, C> {
+    /// Asks for these records, of which there are as many kinds and keys as there may be, in canonical order.
+    pub(super) fn new(
+        steady: &'a mut Steady<C>,
+        wanted: impl Iterator<Item = Result<(Kind, Key), Failure>> + Send + 'a,
+    ) -> Self {
+        let questions = Questions { wanted: Box::new(wanted), upcoming: None, made: VecDeque::new() };
         SteadyChosen { steady, questions, receiver: None, asked: 0, has_begun: false }
     }
 
     /// The next header; `None` when all that were wanted have come.
-    pub fn next_record(&mut self) -> Result<Option<Header>, WireError> {
-        while !self.questions.is_empty() {
+    pub fn next_record(&mut self) -> Result<Option<Header>, Failure> {
+        while self.questions.get(0)?.is_some() {
             if let Some(header) = self.receive(|receiver, input| receiver.next(input))? {
                 return Ok(Some(header));
             }
-            self.questions.pop_front();
+            self.questions.made.pop_front();
             self.receiver = None;
             self.asked -= 1;
             self.has_begun = false;
@@ -59,7 +95,7 @@ impl<'a, C: Connector> SteadyChosen<'a, C> {
     }
 
     /// Puts the next segment of the present record's body into `segment`; `false` when there is none left.
-    pub fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, WireError> {
+    pub fn segment(&mut self, segment: &mut Vec<u8>) -> Result<bool, Failure> {
         if self.receiver.is_none() {
             segment.clear();
             return Ok(false);
@@ -75,11 +111,13 @@ impl<'a, C: Connector> SteadyChosen<'a, C> {
     fn receive<T>(
         &mut self,
         mut work: impl FnMut(&mut Receiver, &mut Input<C::Input>) -> Result<T, WireError>,
-    ) -> Result<T, WireError> {
+    ) -> Result<T, Failure> {
         let SteadyChosen { steady, questions, receiver, asked, has_begun } = self;
-        steady.attempt(|client| {
+        // That what is wanted can't be told is nothing that another connection would mend.
+        let mut untold = None;
+        let result = steady.attempt(|client| {
             let result = (|| {
-                let Some((kind, keys)) = questions.front() else {
+                let Some((kind, keys)) = questions.made.front() else {
                     return Err(WireError::Disagreement { problem: "nothing is left to ask for" });
                 };
                 let receiver = receiver.get_or_insert_with(|| Receiver::chosen(*kind, keys.iter().cloned()));
@@ -91,21 +129,30 @@ impl<'a, C: Connector> SteadyChosen<'a, C> {
                     }
                     *asked = 1;
                 }
-                while let Some((kind, keys)) = questions.get(*asked).filter(|_| client.may_ask(QUESTION_BYTES)) {
-                    client.ask(*kind, keys, 0)?;
+                while client.may_ask(QUESTION_BYTES) {
+                    match questions.get(*asked) {
+                        Ok(Some((kind, keys))) => client.ask(*kind, keys, 0)?,
+                        Ok(None) => break,
+                        Err(failure) => {
+                            untold = Some(failure);
+                            return Ok(None);
+                        }
+                    }
                     *asked += 1;
                 }
                 if !*has_begun {
                     client.begin_answer()?;
                     *has_begun = true;
                 }
-                work(receiver, client.input())
+                work(receiver, client.input()).map(Some)
             })();
             if result.is_err() {
                 // If this connection broke, the next one must be asked again.
                 (*asked, *has_begun) = (0, false);
             }
             result
-        })
+        })?;
+        let untold = || untold.unwrap_or_else(|| Failure::new(Class::Failed, "nothing is left to ask for"));
+        result.ok_or_else(untold)
     }
 }

@@ -95,8 +95,11 @@ impl<C: Connector> Steady<C> {
         SteadyRecords { steady: self, scope, receiver, site, is_asked: false, total_bytes: None }
     }
 
-    /// These records, in canonical order.
-    pub fn chosen(&mut self, wanted: impl IntoIterator<Item = (Kind, Key)>) -> SteadyChosen<'_, C> {
+    /// These records, in canonical order. What is wanted is taken from `wanted` as it is asked for, so there may be more than fits into memory.
+    pub fn chosen<'a, W>(&'a mut self, wanted: W) -> SteadyChosen<'a, C>
+    where
+        W: Iterator<Item = Result<(Kind, Key), Failure>> + Send + 'a,
+    {
         SteadyChosen::new(self, wanted)
     }
 

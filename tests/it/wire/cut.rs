@@ -101,7 +101,7 @@ fn chosen_records_come_once_each_wherever_their_connection_is_cut() {
     let pull = |first| {
         let mut steady = Steady::new(Cutting { view: &view, first, others: u64::MAX, connections: 0 }, None);
         steady.info(None).unwrap();
-        let wanted = records.iter().map(|record| (record.header.kind, record.header.key.clone()));
+        let wanted = records.iter().map(|record| Ok((record.header.kind, record.header.key.clone())));
         let (mut came, mut segment) = (Vec::new(), Vec::new());
         let mut chosen = steady.chosen(wanted);
         while let Some(header) = chosen.next_record().unwrap_or_else(|error| panic!("cut at {first:?}: {error}")) {
@@ -111,6 +111,7 @@ fn chosen_records_come_once_each_wherever_their_connection_is_cut() {
             }
             came.push((header, bytes));
         }
+        drop(chosen);
         (came, steady.bytes().0)
     };
     let (whole, total) = pull(None);

@@ -58,7 +58,8 @@ fn pull(connector: Faulty, old: Option<&ArchiveView>) -> Result<Vec<Record>, Str
             copy(&mut records, &mut kept, &Silent)
         }
         Some(old) => {
-            let plan = Plan::make(&mut steady, &[old.archive()]).map_err(|error| error.to_string())?;
+            let plan =
+                Plan::make(&mut steady, &[old.archive()], &std::env::temp_dir()).map_err(|error| error.to_string())?;
             copy(&mut Merged::new(&mut steady, &[old.archive()], plan, info), &mut kept, &Silent)
         }
     };

@@ -42,12 +42,13 @@ fn pull_difference(old: &[Record], new: &[Record], cut_after: u64) -> (Vec<Recor
     let new = view(&write(new, Options { level: 1, threads: 2 }).0);
     let mut steady = Steady::new(Short(&new, cut_after), None);
     let info = steady.attempt(|client| client.info()).unwrap();
-    let plan = Plan::make(&mut steady, &[old.archive()]).unwrap();
+    let plan = Plan::make(&mut steady, &[old.archive()], &std::env::temp_dir()).unwrap();
     let mut kept = Kept::default();
     let mut merged = Merged::new(&mut steady, &[old.archive()], plan, info);
     let summary = copy(&mut merged, &mut kept, &Silent).unwrap();
     assert_eq!(summary.site_digest, new.archive().root().site_digest);
     let came = merged.taken().1;
+    drop(merged);
     (plain(kept), came, steady.bytes().0)
 }
 
@@ -108,13 +109,33 @@ fn a_difference_comes_over_connections_that_are_cut() {
 }
 
 #[test]
+fn thousands_of_records_that_all_differ_come_over_connections_that_are_cut() {
+    // More than the lists of them have in memory, and one record that is here.
+    let new: Vec<Record> = many()
+        .into_iter()
+        .enumerate()
+        .map(|(number, record)| match number {
+            0 => record,
+            _ => Record::message(number as i64 + 1, format!("{number:0400}").into_bytes()),
+        })
+        .collect();
+    for cut_after in [u64::MAX, 2_000_000] {
+        let (came_out, came, _) = pull_difference(&many(), &new, cut_after);
+        assert!(came_out == new, "cut after {cut_after} bytes each");
+        assert_eq!(came, new.len() as u64 - 1);
+    }
+}
+
+#[test]
 fn places_with_nothing_in_common_are_told_so() {
     let (old, new) = ([Record::config("a", b"1")], [Record::config("b", b"2"), Record::message(1, body(9000, 1))]);
     let (old, new) = (view(&write(&old, Options::default()).0), view(&write(&new, Options::default()).0));
-    let plan = Plan::make(&mut Steady::new(Short(&new, u64::MAX), None), &[old.archive()]).unwrap();
+    let plan =
+        Plan::make(&mut Steady::new(Short(&new, u64::MAX), None), &[old.archive()], &std::env::temp_dir()).unwrap();
     assert!(plan.keeps_nothing());
     assert_eq!(plan.wanted().count(), 2);
-    let same = Plan::make(&mut Steady::new(Short(&old, u64::MAX), None), &[old.archive()]).unwrap();
+    let same =
+        Plan::make(&mut Steady::new(Short(&old, u64::MAX), None), &[old.archive()], &std::env::temp_dir()).unwrap();
     assert!(!same.keeps_nothing());
     assert_eq!(same.wanted().count(), 0);
 }

@@ -145,7 +145,7 @@ fn turns(old: Option<&[Record]>, new: &[Record]) -> u32 {
             let held = [old.archive()];
             let comparison = Comparison::with(&held).unwrap();
             let info = steady.info(comparison.question()).unwrap();
-            let plan = comparison.plan(&mut steady).unwrap();
+            let plan = comparison.plan(&mut steady, &std::env::temp_dir()).unwrap();
             copy(&mut Merged::new(&mut steady, &held, plan, info), &mut Discard, &Silent).unwrap()
         }
     };

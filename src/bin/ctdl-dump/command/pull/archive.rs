@@ -128,7 +128,7 @@ fn transfer(
         spool.note_snapshot(id)?;
     }
     if !held.is_empty() {
-        let plan = comparison.plan(steady)?;
+        let plan = comparison.plan(steady, &spool.directory())?;
         if let ([have], Some(output)) = (held, &args.have)
             // An import reads it as a whole; whoever keeps it as a backup would never hear that its disk has lost some of it.
             && args.site.is_some()
@@ -158,7 +158,7 @@ fn is_the_same(have: &RandomReader, plan: &Plan, info: &Info) -> bool {
     root.site_digest == info.total.digest
         && root.kinds.iter().map(|(kind, count)| (*kind, count.records, count.body_bytes)).eq(counts)
         && *site == SiteInfo { snapshot: site.snapshot.clone(), ..info.site.clone() }
-        && plan.wanted().next().is_none()
+        && plan.wants_nothing()
 }
 
 /// The archive that is going to be replaced needs not be.

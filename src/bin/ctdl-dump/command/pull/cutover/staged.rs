@@ -130,7 +130,7 @@ impl Difference {
         let archives = [&have];
         let comparison = Comparison::with(&archives).map_err(Failure::from)?;
         let info = steady.info(comparison.question()).map_err(Failure::from)?;
-        let plan = comparison.plan(steady)?;
+        let plan = comparison.plan(steady, &parent_of(kept))?;
         Ok(Difference { have, info, plan })
     }
 
