@@ -40,9 +40,11 @@ impl Move {
         let moving = Move { work, old, citadel, holder };
         moving.set("count", "0");
         moving.set("cut", "");
+        moving.set("away", "");
         // Says only so much over a connection that is to be cut, and notes how much it was over the last one.
         let script = format!(
             "#!/bin/sh\ncd '{}'\nn=$(($(cat count) + 1)); echo $n >count\n\
+             case \" $(cat away) \" in *\" $n \"*) exit;; esac\n\
              serve() {{ '{PROGRAM}' serve --stdio --scratch . '{}'; }}\n\
              if [ -s cut ] && [ $n = \"$(cat which)\" ]; then exec 3<&0; serve <&3 | stdbuf -o0 head -c \"$(cat cut)\" & exec >&- 3<&-; wait; \
              elif [ -s measures ]; then serve | stdbuf -o0 tee said; \
@@ -183,6 +185,17 @@ fn a_line_that_is_cut_in_single_user_mode_changes_nothing() {
 }
 
 #[test]
+fn a_peer_that_is_away_for_a_while_is_waited_for_also_when_single_user_mode_is_wanted() {
+    let moving = Move::new(OWN_LIMIT);
+    // The second round, and what would be as many leases as there may be.
+    moving.set("away", "3 6 7 8");
+    let moved = moving.run(&[]);
+    assert_code(&moved, 0);
+    assert!(said(&moved).contains("attempt 3 of "), "{}", said(&moved));
+    assert_eq!((moving.limit().as_str(), moving.left()), ("1", 1));
+}
+
+#[test]
 fn an_answer_that_is_lost_when_the_old_server_was_closed_is_asked_for_again() {
     let moving = Move::new(OWN_LIMIT);
     moving.set("which", "5");
@@ -267,12 +280,14 @@ fn a_peer_without_a_server_that_could_be_closed_is_refused() {
     let refused = run_from(moving.old.path(), &moving);
     assert_code(&refused, 6);
     assert!(said(&refused).contains("pull it without --cutover"), "{}", said(&refused));
+    assert!(!said(&refused).contains("round 1"), "{}", said(&refused));
     assert!(!moving.new_site().exists());
 }
 
 #[test]
 fn a_site_of_an_older_release_is_refused_before_anything_is_transferred() {
     let (moving, older) = (Move::new("25"), unpack_site("small-2016"));
+    let _holder = StandIn::start(older.path());
     let refused = run_from(older.path(), &moving);
     assert_code(&refused, 1);
     let said = said(&refused);

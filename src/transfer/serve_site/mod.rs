@@ -183,7 +183,8 @@ impl ServedSite {
 
 impl Served for ServedSite {
     fn abilities(&self) -> Abilities {
-        Abilities { lease: true, cutover: true, ..Abilities::default() }
+        let cutover = snapshot::can_be_held(&self.shared.request(Way::Untouched));
+        Abilities { lease: true, cutover, ..Abilities::default() }
     }
 
     fn snapshot(&mut self, id: Option<&SnapshotId>, pulse: Pulse) -> Result<Arc<dyn View>, Refusal> {

@@ -29,7 +29,7 @@ use crate::live::{Lease, Left, OURS, Original, left_closed};
 use crate::monitor::Monitor;
 use crate::record::Layout;
 use crate::site::check::{CheckError, references};
-use crate::site::settled::{self, LogHistory, Lsn, SettledError, StartedAfter, Verdict};
+use crate::site::settled::{self, LogHistory, Lsn, ServerState, SettledError, StartedAfter, Verdict, find_server};
 use crate::site::snapshot::Scratch;
 use crate::site::{Arrangement, OwnSetting, Parts, ReadSiteError, Site, data_directory};
 
@@ -193,6 +193,15 @@ pub fn take_and_hold(request: &Request, monitor: &dyn Monitor) -> Result<Held, F
     };
     let (taken, lease) = running::take_and_hold(request, &data, pid, monitor)?;
     Ok(Held { taken, lease: Some(lease.ok_or_else(no_server)?) })
+}
+
+/// Whether [`take_and_hold`] finds a server to hold, or one that was left closed. If that can't be seen, it is told when it is tried.
+pub fn can_be_held(request: &Request) -> bool {
+    let found = data_directory(request.site.root()).ok().and_then(|data| find_server(&data, request.site).ok());
+    match found {
+        Some(ServerState::NotRunning | ServerState::StaleLock { .. }) => request.left_closed().is_some(),
+        Some(ServerState::Running { .. }) | None => true,
+    }
 }
 
 /// Waits until the server of a site that was told to stop has done so, for so long at most; says whether it has.

@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::net::{AddressFamily, SocketType};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::server::{LIMIT, Serving, archive, program};
+use crate::live::place::until;
+use crate::processes::EndedAtLast;
 
 /// An archive that is served at a port of this machine.
 struct Scene {
@@ -147,4 +151,30 @@ fn a_hundred_silent_or_babbling_connections_do_not_keep_the_good_one_out() {
     }
     scene.assert_pulls(&["--fingerprint", &scene.fingerprint]);
     drop((silent, slow));
+}
+
+#[test]
+fn a_machine_that_does_not_answer_is_not_waited_for_after_ctrl_c() {
+    // A queue of one that is full: whoever comes gets no answer.
+    let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &any).unwrap();
+    rustix::net::listen(&socket, 0).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    let _first = TcpStream::connect(address).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let mut pull = program(&work.path().join("state"));
+    pull.args(["pull", &format!("tls://{address}"), "-o"]).arg(work.path().join("a.ctz"));
+    let mut pull = EndedAtLast(pull.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    // Of a connection that was not answered yet the system says 02.
+    let waits = format!(":{:04X} 02 ", address.port());
+    assert!(until(|| fs::read_to_string("/proc/net/tcp").unwrap().contains(&waits)));
+    kill_process(Pid::from_child(&pull.0), Signal::INT).unwrap();
+    let (begun, code) = (Instant::now(), pull.0.wait().unwrap().code());
+    assert_eq!(code, Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let mut said = String::new();
+    pull.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("interrupted") && !said.contains("firewall"), "{said}");
 }

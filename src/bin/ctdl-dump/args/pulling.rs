@@ -82,6 +82,14 @@ pub struct Pull {
     pub arrangement: ArrangementOptions,
 }
 
+impl Pull {
+    /// The same, from a peer that was reached before.
+    pub fn of_known_peer(&self) -> Self {
+        let connection = PeerOptions { was_reached: true, ..self.connection.clone() };
+        Pull { connection, ..self.clone() }
+    }
+}
+
 /// How a site moves.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Moving a site")]

@@ -30,6 +30,9 @@ pub struct PeerOptions {
     /// Take a tls:// server that was never seen before for the right one
     #[arg(long, conflicts_with = "fingerprint", help_heading = "Connection")]
     pub accept_new: bool,
+    /// Whether there was a connection to it before: then it is worth waiting for.
+    #[arg(skip)]
+    pub was_reached: bool,
 }
 
 /// Give a site or an archive to peers that ask for it, or take one.

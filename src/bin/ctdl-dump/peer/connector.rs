@@ -56,7 +56,7 @@ impl PeerConnector {
             token: options.token_file.as_deref().map(token::read).transpose()?,
             interrupt: Arc::clone(interrupt),
             screen: screen.clone(),
-            was_connected: false,
+            was_connected: options.was_reached,
             attempts: 0,
             errand: Errand::Get,
         })
@@ -99,7 +99,9 @@ impl PeerConnector {
             }
             Peer::Tls { host, port } => match tls::connect(host, *port, &self.options, &self.interrupt) {
                 Ok((input, output)) => Ok((Box::new(input), Box::new(output))),
-                Err(tls::Failed::Io(source)) if self.was_connected => Err(WireError::Io { source }),
+                Err(tls::Failed::Io(source)) if self.was_connected || self.interrupt.is_set() => {
+                    Err(WireError::Io { source })
+                }
                 Err(tls::Failed::Io(source)) => Err(self.unreachable(format!(
                     "{source}; is `ctdl-dump serve --listen` running there, at this port, and does no firewall stand between?"
                 ))),

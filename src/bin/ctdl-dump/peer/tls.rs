@@ -1,11 +1,14 @@
 //! A connection to a server that listens: who it is, and whether it is the one that it was.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
@@ -72,7 +75,7 @@ fn shake_hands(
     let named = |error: rustls::Error| Failed::Identity(error.into());
     let name = ServerName::try_from(host.to_owned()).map_err(|error| Failed::Identity(error.into()))?;
     let connection = ClientConnection::new(pinned.config().map_err(named)?, name).map_err(named)?;
-    let stream = reach(host, port)?;
+    let stream = reach(host, port, interrupt)?;
     let pace = Pace::new(interrupt, CONNECT_WITHIN, MOST_SILENCE);
     let (input, mut output) = halves(connection, stream, &pace, Ending::Leaves);
     // Nothing is written, but the handshake is done.
@@ -89,18 +92,37 @@ fn shake_hands(
     }
 }
 
-fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
+fn reach(host: &str, port: u16, interrupt: &Interrupt) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_WITHIN) {
+        match reach_at(&address, interrupt) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }
+            Err(error) if interrupt.is_set() => return Err(error),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Connects to an address; a signal ends the wait for it.
+fn reach_at(address: &SocketAddr, interrupt: &Interrupt) -> io::Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&socket, address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS | Errno::INTR) => {
+            interrupt.wait_for_within(&socket, PollFlags::OUT, Some(CONNECT_WITHIN))?;
+            rustix::net::sockopt::socket_error(&socket)??;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let stream = TcpStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 /// A server that was never seen before: the user must know whether it is the right one.

@@ -62,8 +62,9 @@ pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) 
         None => None,
     };
     let (mut bytes_came, mut snapshots) = (0, 0);
+    let mut connection = args.connection.clone();
     let (done, mut steady) = loop {
-        let connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
+        let connector = PeerConnector::new(args.peer.clone(), &connection, &context.interrupt, &context.screen)?;
         let other_end = connector.other_end();
         let mut steady = Steady::new(connector, wanted);
         let held: Vec<&RandomReader> = have.iter().chain(&begun_before).collect();
@@ -92,6 +93,7 @@ pub fn pull(args: &Pull, output: &Path, is_wanted: IsWanted, context: &Context) 
         spool.keep()?;
         spool = Spool::open(output, args.force, &args.peer)?;
         wanted = None;
+        connection.was_reached = true;
         begun_before = complete(&spool, output, args, context)?;
     };
     if done.is_here {

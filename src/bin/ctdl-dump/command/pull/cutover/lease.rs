@@ -85,14 +85,21 @@ impl Lease<'_> {
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let (wait, expire) = (seconds(self.cutover.wait), seconds(self.cutover.expire));
         screen.task("single-user mode");
-        let client = connector.connect().and_then(|mut client| {
-            client.single_user(wait, expire, &mut |text| screen.task(text))?;
-            Ok(client)
-        });
-        let client = match client {
-            Ok(client) => client,
-            Err(error) => return self.refused(error),
+        let mut client = loop {
+            match connector.connect() {
+                Ok(client) => break client,
+                // Nobody was sent away by this.
+                Err(error) if error.is_of_the_connection() => {
+                    if !connector.tries_again(&error, false) {
+                        return Ended::Failed(Error::from(Failure::from(error)).context(self.stand()));
+                    }
+                }
+                Err(error) => return self.refused(error),
+            }
         };
+        if let Err(error) = client.single_user(wait, expire, &mut |text| screen.task(text)) {
+            return self.refused(error);
+        }
         let mut connection = Some(client);
         match (self.prepare(&mut connection, staged, &mut outage), connection) {
             (Ok(ready), Some(client)) => self.close(client, ready, outage),

@@ -25,10 +25,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use ctdl_dump::endpoint::Failure;
+use ctdl_dump::endpoint::{Class, Failure};
 use ctdl_dump::monitor::Monitor as _;
-use ctdl_dump::transfer::Summary;
-use ctdl_dump::wire::{Connector as _, WireError};
+use ctdl_dump::transfer::{Summary, upgrade};
+use ctdl_dump::wire::{Abilities, Connector as _, WireError};
 
 use self::lease::{Ended, Lease};
 use self::note::Note;
@@ -65,6 +65,8 @@ pub fn run(args: &Pull, cutover: &Cutover, site: &Path, context: &Context) -> Re
     destination.check(context)?;
     let mut connector = PeerConnector::new(args.peer.clone(), &args.connection, &context.interrupt, &context.screen)?;
     check_peer(&mut connector, args)?;
+    // Whoever was there a moment ago, and is not now, comes back.
+    let args = &args.of_known_peer();
     if note.exists() {
         context.screen.warning(
             "an earlier cutover to this place was interrupted when it had closed the old server, or was about to; this one begins anew, and finishes it",
@@ -106,13 +108,21 @@ fn check_peer(connector: &mut PeerConnector, args: &Pull) -> Result<()> {
         }
     };
     let client = connector.connect().map_err(told)?;
-    let can = client.greeting().abilities.cutover;
+    let Abilities { lease, cutover, .. } = client.greeting().abilities;
     // It is heard out, or it would complain of a broken connection; that it refuses us, it says only now.
     match client.quit() {
         Err(error) if !error.is_of_the_connection() => return Err(told(error)),
         _ => {}
     }
-    if !can {
+    if lease && !cutover {
+        let problem = format!(
+            "no Citadel server works on the site that {} serves, so there is none to close: start it, if it is of release {}, and run this again; or, if it is to stay stopped, pull it without --cutover, which brings all of it",
+            args.peer,
+            upgrade::CURRENT_RELEASE
+        );
+        return Err(Failure::new(Class::Peer, problem).into());
+    }
+    if !cutover {
         usage!(
             "{} serves no site whose server could be closed: it serves an archive, or is an older ctdl-dump; pull without --cutover",
             args.peer
