@@ -89,6 +89,11 @@ pub trait Served {
         Err(Refusal::new(Code::NO_LEASE, "the site is not in single-user mode"))
     }
 
+    /// The client lives, and asks for nothing. Fails if it has a lease that has ended by itself.
+    fn still_leased(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Gets ready to take the records of a peer's snapshot. The receiver knows what of them is here already, from an earlier connection.
     fn receive(&mut self, id: SnapshotId, site: &SiteInfo, pulse: Pulse) -> Result<Reception, Refusal> {
         let _ = (id, site, pulse);

@@ -12,7 +12,8 @@
 //! - `ready N`: it holds the record, and a session of its own at the server, which is session `N` (0 if none is needed).
 //! - `held`: the change is made.
 //! - `here`: it lives.
-//! - `busy`: it asks the server something, or undoes the change, so that it may be some time until its next word.
+//! - `busy`: it asks the server something, or undoes the change, so that it may be some time until its next word. It says so once a second until that is done, and
+//!   whoever is silent for longer stands still.
 //! - last, once the change is undone and the record removed, a word and what was done: `released` as it was told; `expired`: the worker was
 //!   silent for too long, or a server was frozen as long as it may be; `restarted`: it isn't the same server any more; `stopped`: by a
 //!   signal. Or `failed WHY`: the change could not be made, and all is as before. Or `kept WHY`: it could not be undone, and the record stays. Or
@@ -30,6 +31,7 @@ mod hold;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::setsid;
@@ -49,6 +51,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a worker may take from `ready` to `hold`.
 const ASKED_WITHIN: Duration = Duration::from_secs(60);
 
+/// How often it says that it is at work.
+const BUSY_EVERY: Duration = Duration::from_secs(1);
+
 /// Why a guardian's work is over.
 enum End {
     Told,
@@ -62,7 +67,12 @@ enum End {
 
 /// Guards what the record in this file says, until all is undone. `monitor` is interrupted by a signal; it gets warnings only when there is no
 /// worker any more that could tell what happened.
-pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: &dyn Monitor) -> Result<(), LiveError> {
+pub fn run(
+    record: &Path,
+    input: impl AsFd + Read + Send,
+    output: impl Write + Send,
+    monitor: &dyn Monitor,
+) -> Result<(), LiveError> {
     // It fails for the leader of a group, as a process is that was started by hand from a shell; then there is nothing to leave.
     let _ = setsid();
     let mut file = RecordFile::join(record)?;
@@ -78,13 +88,13 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
     };
     worker.say(&format!("ready {}", hold.session()));
     let end = guard(&mut hold, &mut worker, &file.record, monitor);
-    worker.say("busy");
     let record = file.record.clone();
     if let End::Left = end {
         return leave(hold, file, worker, monitor);
     }
     let leased = file.path.clone();
-    let undone = hold.undo(&record).and_then(|undone| {
+    let undone = worker.hear_of_work(|| {
+        let undone = hold.undo(&record)?;
         // What can't be taken over stays with whoever has kept the door so far.
         let left = if monitor.is_interrupted() { None } else { file.take_over().ok().flatten() };
         file.remove().map(|()| (undone, left))
@@ -120,17 +130,17 @@ pub fn run(record: &Path, input: impl AsFd + Read, output: impl Write, monitor: 
 }
 
 /// Leaves the server closed, and keeps its door. Nothing was written down if that fails, so the next command undoes it.
-fn leave<I, O: Write>(
+fn leave<I: Send, O: Write + Send>(
     mut hold: Hold,
     file: RecordFile,
     mut worker: Worker<I, O>,
     monitor: &dyn Monitor,
 ) -> Result<(), LiveError> {
     let leased = file.path.clone();
-    match file.leave() {
-        Ok(left) => {
-            // Whoever reopens a server gives it its limit before he removes the record: either that is seen here, or he finds the record that was just written.
-            if let Some(limit) = hold.opened() {
+    // Whoever reopens a server gives it its limit before he removes the record: either that is seen here, or he finds the record that was just written.
+    match worker.hear_of_work(|| file.leave().map(|left| (left, hold.opened()))) {
+        Ok((left, opened)) => {
+            if let Some(limit) = opened {
                 match left.forget() {
                     Ok(()) => worker.say(&format!("opened {limit}")),
                     Err(error) => worker.say(&format!("kept {error}")),
@@ -147,7 +157,7 @@ fn leave<I, O: Write>(
 }
 
 /// Listens to the worker, and looks after the server, until it is over.
-fn guard<I: AsFd + Read, O: Write>(
+fn guard<I: AsFd + Read + Send, O: Write + Send>(
     hold: &mut Hold,
     worker: &mut Worker<I, O>,
     record: &Record,
@@ -164,8 +174,7 @@ fn guard<I: AsFd + Read, O: Write>(
             Ok(Input::Line(line)) => match line.as_slice() {
                 b"hold" => {
                     limit = hold.limit().map(|limit| Instant::now() + limit);
-                    worker.say("busy");
-                    if let Err(error) = hold.change() {
+                    if let Err(error) = worker.hear_of_work(|| hold.change()) {
                         return End::Failed(error);
                     }
                     worker.say("held");
@@ -187,10 +196,8 @@ fn guard<I: AsFd + Read, O: Write>(
             Ok(Input::Nothing) if Instant::now() >= deadline => return End::Expired,
             Ok(Input::Nothing) => {}
         }
-        if hold.is_about_to_ask() {
-            worker.say("busy");
-        }
-        if hold.check().is_err() {
+        let checked = if hold.is_about_to_ask() { worker.hear_of_work(|| hold.check()) } else { hold.check() };
+        if checked.is_err() {
             return End::ServerGone;
         }
     }
@@ -201,6 +208,27 @@ struct Worker<I, O> {
     lines: Lines<I>,
     output: O,
     is_there: bool,
+}
+
+impl<I: Send, O: Write + Send> Worker<I, O> {
+    /// Does something that may take its time. The worker hears until it is done that somebody is at it.
+    fn hear_of_work<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        self.say("busy");
+        let (is_done, told) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let say = || {
+                let told = told;
+                while told.recv_timeout(BUSY_EVERY) == Err(RecvTimeoutError::Timeout) {
+                    self.say("busy");
+                }
+            };
+            // Without a thread it is taken for one that stands still after a while, and ended, which undoes everything, too.
+            let _ = std::thread::Builder::new().name("at work".into()).spawn_scoped(scope, say);
+            let result = work();
+            drop(is_done);
+            result
+        })
+    }
 }
 
 impl<I, O: Write> Worker<I, O> {

@@ -24,7 +24,7 @@ const HELD_WITHIN: Duration = Duration::from_secs(30);
 const RELEASED_WITHIN: Duration = Duration::from_secs(90);
 /// The same for a frozen process, where it is a single signal.
 const WOKEN_WITHIN: Duration = Duration::from_secs(5);
-/// How long a guardian may be silent that was told something, and has not said that it is at work.
+/// How long a guardian may be silent that was told something. While it is at work it says so once a second.
 const SILENT_FOR: Duration = Duration::from_secs(5);
 /// How often it is asked whether the user has had enough.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -139,12 +139,12 @@ impl Guard {
     /// Waits for its last word, `within` this time if it is at work. Undoes everything if it has died, or stands still.
     fn ending(mut self, within: Duration) -> Ending {
         self.input = None;
-        let begun = Instant::now();
-        let mut deadline = begun + within.min(SILENT_FOR);
+        let end = Instant::now() + within;
+        let mut deadline = end.min(Instant::now() + SILENT_FOR);
         loop {
             match self.hear(deadline) {
                 Heard::Here => {}
-                Heard::Busy => deadline = begun + within,
+                Heard::Busy => deadline = end.min(Instant::now() + SILENT_FOR),
                 Heard::Last(ending) => return self.ended(ending),
                 Heard::Nothing => return self.undo_ourselves(Ending::GuardianSilent),
                 Heard::Gone => return self.undo_ourselves(Ending::GuardianGone),
@@ -201,7 +201,7 @@ impl Guard {
         }
     }
 
-    /// Waits for a word, and gives what stands behind it. It may be `silent` for so long, unless it says that it is at work.
+    /// Waits for a word, and gives what stands behind it. It may be `silent` for so long, and must have come `within` this time while it says that it is at work.
     fn expect(
         &mut self,
         word: &str,
@@ -210,13 +210,14 @@ impl Guard {
         monitor: &dyn Monitor,
     ) -> Result<String, LiveError> {
         let failed = |what: String| LiveError::Guardian { program: "ctdl-dump".into(), what };
-        let (begun, mut limit) = (Instant::now(), silent);
+        let begun = Instant::now();
+        let mut heard = begun;
         loop {
             if monitor.is_interrupted() {
                 return Err(LiveError::Interrupted);
             }
             match self.lines.next(Instant::now() + LOOK_EVERY) {
-                Ok(Input::Line(line)) if line == b"busy" => limit = within,
+                Ok(Input::Line(line)) if line == b"busy" => heard = Instant::now(),
                 Ok(Input::Line(line)) => {
                     let line = String::from_utf8_lossy(&line).into_owned();
                     let (first, rest) = line.split_once(' ').unwrap_or((&line, ""));
@@ -226,8 +227,13 @@ impl Guard {
                         _ => Err(failed(format!("it says {line:?}"))),
                     };
                 }
-                Ok(Input::Nothing) if begun.elapsed() < limit => {}
-                Ok(Input::Nothing) => return Err(failed(format!("it was silent for {} seconds", limit.as_secs()))),
+                Ok(Input::Nothing) if begun.elapsed() >= within => {
+                    return Err(failed(format!("it was at work for {} seconds", within.as_secs())));
+                }
+                Ok(Input::Nothing) if heard.elapsed() >= silent => {
+                    return Err(failed(format!("it was silent for {} seconds", silent.as_secs())));
+                }
+                Ok(Input::Nothing) => {}
                 Ok(Input::End) => return Err(failed("it ended at once".into())),
                 Err(error) => return Err(failed(error.to_string())),
             }

@@ -16,7 +16,7 @@ use crate::live::lines::timespec;
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
 /// A guardian that leaves so many of our words without an answer stands still. They are counted, and not the time, for which all of us may have stood still.
 const UNANSWERED: u32 = 5;
-/// The same for one that is at work: a server that has gone is waited for.
+/// So many may go by while it is at work and says so: a server that has gone is waited for.
 const UNANSWERED_AT_WORK: u32 = 90;
 /// What a guardian may be late when it should have ended by itself.
 const LATE: Duration = Duration::from_secs(2);
@@ -78,14 +78,15 @@ impl Watch {
 }
 
 fn watch(mut guard: Guard, mut is_over: &UnixStream, deadline: Option<Instant>) -> Ending {
-    let (mut due, mut unanswered, mut most) = (Instant::now(), 0, UNANSWERED);
+    // Words since it said anything, and since it gave an answer.
+    let (mut due, mut unheard, mut unanswered) = (Instant::now(), 0, 0);
     loop {
         if Instant::now() >= due {
-            if unanswered >= most {
+            if unheard >= UNANSWERED || unanswered >= UNANSWERED_AT_WORK {
                 return guard.undo_ourselves(Ending::GuardianSilent);
             }
             guard.say("alive");
-            (due, unanswered) = (Instant::now() + ALIVE_EVERY, unanswered + 1);
+            (due, unheard, unanswered) = (Instant::now() + ALIVE_EVERY, unheard + 1, unanswered + 1);
         }
         let mut files = [PollFd::new(guard.output(), PollFlags::IN), PollFd::new(&is_over, PollFlags::IN)];
         // An interrupted wait is a short one.
@@ -93,8 +94,8 @@ fn watch(mut guard: Guard, mut is_over: &UnixStream, deadline: Option<Instant>) 
         let told = !files[1].revents().is_empty();
         loop {
             match guard.hear(Instant::now()) {
-                Heard::Here => (unanswered, most) = (0, UNANSWERED),
-                Heard::Busy => (unanswered, most) = (0, UNANSWERED_AT_WORK),
+                Heard::Here => (unheard, unanswered) = (0, 0),
+                Heard::Busy => unheard = 0,
                 Heard::Last(ending) => return guard.ended(ending),
                 Heard::Nothing => break,
                 Heard::Gone => return guard.undo_ourselves(Ending::GuardianGone),

@@ -57,7 +57,14 @@ impl LeaseSlot {
 
     /// The peer has a lease from now on.
     pub(super) fn begin(&self, lease: Option<Lease<'static>>, view: Arc<SiteView>, expire: Duration) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.held() = Some(Held { lease, view, expire, begun: Instant::now() });
+    }
+
+    /// Fails if the last one has ended before the peer has ended it.
+    pub(super) fn still_held(&self) -> Result<(), Refusal> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ended.map_or(Ok(()), |why| Err(Refusal::new(Code::NO_LEASE, why)))
     }
 
     /// Gives the server back if the peer has gone, whatever it is being told, or was not heard for so long as it wanted.

@@ -226,6 +226,10 @@ impl Served for ServedSite {
         Ok(view)
     }
 
+    fn still_leased(&mut self) -> Result<(), Refusal> {
+        self.lease.still_held()
+    }
+
     fn end_single_user(&mut self, how: EndOfLease) -> Result<String, Refusal> {
         self.lease.end(how, &self.shared.place.site)
     }

@@ -203,7 +203,11 @@ impl<R: Read, W: Write> Session<'_, R, W> {
                 let _ = self.reply(Code::OK, "goodbye");
                 Ok(Then::Close)
             }
-            Command::Noop => self.done("NOOP", Ok("ok".to_owned())),
+            Command::Noop => {
+                // Of those who have not logged in none has a lease.
+                let text = self.served.still_leased().map(|()| "ok".to_owned());
+                self.done("NOOP", text)
+            }
             Command::Pass(token) => self.login(&token),
             Command::Identify { version, abilities, .. } => self.identify(version, abilities),
             Command::Snapshot(id) => {

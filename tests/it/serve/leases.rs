@@ -121,6 +121,65 @@ fn a_guardian_that_stands_still_while_users_are_waited_for_is_missed_soon() {
     assert!(scene.citadel.is_on(3), "nobody was cut off");
 }
 
+/// Has something done when the guardian asks the server for the first time while it undoes the change. Before that the worker asks, once.
+fn when_undoing(scene: &Scene, mut work: impl FnMut() + Send + 'static) {
+    let mut commands = 0;
+    scene.citadel.state().before = Some(Box::new(move |_, _| {
+        commands += 1;
+        if commands == 2 {
+            work();
+        }
+    }));
+}
+
+#[test]
+fn a_guardian_that_stands_still_in_the_middle_of_undoing_is_missed_as_soon_as_any_other() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    let guardian = scene.guardian();
+    when_undoing(&scene, move || kill_process(guardian, Signal::STOP).unwrap());
+    let begun = Instant::now();
+    let refused = client.end_single_user(EndOfLease::Back).unwrap_err().to_string();
+    assert!(refused.contains("the guardian process stood still"), "{refused}");
+    assert!(begun.elapsed() < 2 * SOON, "{:?}", begun.elapsed());
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+    assert!(kill_process(guardian, Signal::CONT).is_err(), "it is gone");
+}
+
+#[test]
+fn a_guardian_that_is_long_at_work_is_waited_for() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    // A server that takes longer for an answer than a guardian may be silent.
+    when_undoing(&scene, || std::thread::sleep(Duration::from_secs(7)));
+    client.end_single_user(EndOfLease::Back).unwrap();
+    assert_eq!((scene.limit().as_str(), scene.records()), ("25", 0));
+}
+
+#[test]
+fn a_client_that_only_shows_that_it_lives_hears_that_its_lease_has_ended() {
+    let scene = Scene::new();
+    let (_stream, mut client) = scene.connect();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    client.noop().unwrap();
+    kill_process(scene.guardian(), Signal::KILL).unwrap();
+    let mut lost = None;
+    assert!(until(|| {
+        lost = client.noop().err();
+        lost.is_some()
+    }));
+    let lost = lost.unwrap().to_string();
+    assert!(lost.contains("553") && lost.contains("a peer has lost single-user mode"), "{lost}");
+    assert_eq!(code(client.noop()), Code::NO_LEASE, "as often as it asks");
+    assert_eq!(code(client.end_single_user(EndOfLease::Refuse)), Code::NO_LEASE);
+    client.noop().unwrap();
+    client.single_user(0, 500, &mut |_| ()).unwrap();
+    client.noop().unwrap();
+    client.end_single_user(EndOfLease::Back).unwrap();
+}
+
 #[test]
 fn a_guardian_that_stands_still_when_it_is_to_close_the_server_for_good_opens_it() {
     let scene = Scene::new();

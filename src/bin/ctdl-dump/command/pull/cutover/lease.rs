@@ -238,6 +238,11 @@ impl Lease<'_> {
         if cause.is_some_and(WireError::is_of_the_connection) && !self.context.interrupt.is_set() {
             return self.again(WireError::Cut { what: "single-user mode" });
         }
+        if let Some(WireError::Refused { code: Code::NO_LEASE, text }) = cause
+            && !self.context.interrupt.is_set()
+        {
+            return self.again(WireError::Refused { code: Code::NO_LEASE, text: text.clone() });
+        }
         if is_back && self.is_open {
             screen.say("the old server takes logins again; nothing was changed here");
             return Ended::Failed(error);
