@@ -66,13 +66,15 @@ pub fn build(
     let layout = layout_of(target.path(), plan, context)?;
     let staging = target.stage(plan.source).map_err(Failure::from)?;
     let scratch = place::scratch_directory(plan.scratch, Some(staging.path()))?;
-    let mut sink = SiteSink::create(staging.arrangement(), scratch, owner, layout).map_err(Failure::from)?;
-    let summary = copy(source, &mut sink, monitor)?;
+    let explained = |failure| staging.explained(failure);
+    let created = SiteSink::create(staging.arrangement(), scratch, owner, layout);
+    let mut sink = created.map_err(|error| explained(error.into()))?;
+    let summary = copy(source, &mut sink, monitor).map_err(explained)?;
     let (expected, notices) = sink.into_expected();
     staging.begin_sync();
     if plan.reads_back {
         monitor.task("read back");
-        expected.read_back(staging.arrangement(), monitor)?;
+        expected.read_back(staging.arrangement(), monitor).map_err(explained)?;
     }
     Ok(Built { staging, summary, notices, told, is_read_back: plan.reads_back })
 }

@@ -7,34 +7,53 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use super::InstallError;
+use super::anchor::{Anchor, shown};
 use super::place::Place;
 use super::steps::{Fs, exists};
-use super::workshop::{check_owner, read_orders};
+use super::workshop::{own_dir, read_orders};
 use crate::site::Arrangement;
 use crate::site::claim::{escape, unescape};
+use crate::site::regular::open_regular;
 
 const FIRST_LINE: &str = "ctdl-dump-bases 1";
+/// A path, in which every byte may take three.
+const MOST_LABEL_BYTES: u64 = 1 << 14;
 /// Stands beside a directory that was not there.
 const ABSENT: &str = "absent";
 /// Its name in the directory. Not that of a workshop: whoever imports a site into this very directory must leave it alone.
 const NAME: &str = ".ctdl-dump-annex";
 
 /// What belongs into one directory beside the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Annex {
     directory: PathBuf,
+    /// The annex itself, from when it is worked in.
+    anchor: OnceLock<Arc<Anchor>>,
 }
+
+impl PartialEq for Annex {
+    fn eq(&self, other: &Self) -> bool {
+        self.directory == other.directory
+    }
+}
+
+impl Eq for Annex {}
 
 impl Annex {
     /// The annexes of a site whose directories have real paths.
     pub(super) fn of(site: &Arrangement) -> Vec<Annex> {
-        site.places().into_iter().skip(1).map(|directory| Annex { directory }).collect()
+        site.places().into_iter().skip(1).map(Annex::in_directory).collect()
+    }
+
+    fn in_directory(directory: PathBuf) -> Annex {
+        Annex { directory, anchor: OnceLock::new() }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -45,17 +64,43 @@ impl Annex {
         self.directory.join(NAME)
     }
 
+    /// The annex as it is held open, if it is.
+    pub(super) fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.get().map(Arc::as_ref)
+    }
+
+    /// Holds it open, if it is there; whoever owns the directory may rename what lies in it.
+    fn hold(&self) -> Result<(), InstallError> {
+        if self.anchor().is_none()
+            && let Some(annex) = own_dir(&self.workshop())?
+            && let Some(anchor) = Anchor::of(annex)
+        {
+            self.anchor.get_or_init(|| Arc::new(anchor));
+        }
+        Ok(())
+    }
+
+    /// The path of something in it.
+    fn inside(&self, name: &str) -> PathBuf {
+        self.anchor().map_or_else(|| self.workshop(), Anchor::path).join(name)
+    }
+
+    /// The annex itself, which its name may not stand for any more.
+    pub(super) fn itself(&self) -> PathBuf {
+        self.inside(".")
+    }
+
     pub(super) fn site(&self) -> PathBuf {
-        self.workshop().join("site")
+        self.inside("site")
     }
 
     pub(super) fn old(&self) -> PathBuf {
-        self.workshop().join("old")
+        self.inside("old")
     }
 
     /// Says of which site it is.
     fn label(&self) -> PathBuf {
-        self.workshop().join("of")
+        self.inside("of")
     }
 
     /// Makes it, for the site with this root.
@@ -66,14 +111,16 @@ impl Annex {
             }
             made => made?,
         }
+        self.hold()?;
         fs.make_file(&self.label(), escape(root.as_os_str().as_bytes()).as_bytes())?;
-        fs.sync_dir(&self.workshop())?;
+        fs.sync_dir(&self.itself())?;
         fs.sync_dir(&self.directory)
     }
 
     /// The root of the site that it is of; `None` if nobody knows.
     fn root(&self) -> Option<PathBuf> {
-        let label = fs::read_to_string(self.label()).ok()?;
+        let mut label = String::new();
+        open_regular(&self.label()).ok()??.take(MOST_LABEL_BYTES).read_to_string(&mut label).ok()?;
         unescape(label.trim_end()).map(|root| PathBuf::from(std::ffi::OsString::from_vec(root)))
     }
 
@@ -83,7 +130,7 @@ impl Annex {
         if !exists(&workshop) {
             return Ok(());
         }
-        check_owner(&workshop)?;
+        self.hold()?;
         if self.root().is_some_and(|of| of != root) {
             return Ok(());
         }
@@ -97,7 +144,7 @@ impl Annex {
 
 /// Writes down where annexes will be, and makes them, and the directories that are not there.
 pub(super) fn make_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
-    let before = place.annexes().iter().map(|Annex { directory }| match fs::metadata(directory) {
+    let before = place.annexes().iter().map(|Annex { directory, .. }| match fs::metadata(directory) {
         Ok(found) => Ok(Before::Changed(found.mtime(), found.mtime_nsec())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Before::Absent),
         Err(error) => Err(InstallError::io("look at", directory, error)),
@@ -120,7 +167,7 @@ pub(super) fn remove_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
         place.annexes().iter().try_for_each(|annex| annex.remove(fs, place.target()))?;
         let ours = || written.iter().filter(|(annex, _)| place.annexes().contains(annex));
         // One may lie in another, whose time this changes.
-        for (Annex { directory }, _) in ours().filter(|(_, before)| *before == Before::Absent) {
+        for (Annex { directory, .. }, _) in ours().filter(|(_, before)| *before == Before::Absent) {
             remove_made(fs, directory)?;
         }
         for (annex, before) in ours() {
@@ -130,7 +177,7 @@ pub(super) fn remove_all(fs: &Fs, place: &Place) -> Result<(), InstallError> {
         }
         fs.unlink(&place.bases())?;
     }
-    fs.unlink(&place.workshop().join("bases.new"))
+    fs.unlink(&place.inside("bases.new"))
 }
 
 /// Removes a directory that was made for an annex, unless somebody has put something into it meanwhile.
@@ -161,11 +208,11 @@ fn write(fs: &Fs, place: &Place, before: &[Before]) -> Result<(), InstallError> 
         });
     }
     text.push_str("end\n");
-    let fresh = place.workshop().join("bases.new");
+    let fresh = place.inside("bases.new");
     fs.unlink(&fresh)?;
     fs.make_file(&fresh, text.as_bytes())?;
     fs.rename_over(&fresh, &place.bases())?;
-    fs.sync_dir(place.workshop())
+    fs.sync_dir(&place.itself())
 }
 
 /// The annexes of a workshop that somebody has left. All must lie in directories of the site as it was told.
@@ -177,7 +224,7 @@ pub(super) fn left_in(place: &Place, site: &Arrangement) -> Result<Vec<Annex>, I
             Err(InstallError::Untold { path: place.target().to_owned(), directory: untold.directory.clone() })
         }
         None => {
-            annexes.iter().try_for_each(|annex| check_owner(&annex.workshop()))?;
+            annexes.iter().try_for_each(Annex::hold)?;
             Ok(annexes)
         }
     }
@@ -200,7 +247,7 @@ type Written = Vec<(Annex, Before)>;
 /// What is written of annexes; `None` if nothing is.
 fn written(place: &Place) -> Result<Option<Written>, InstallError> {
     let path = place.bases();
-    read_orders(&path)?.map(|text| parse(&text, &path)).transpose()
+    read_orders(&path)?.map(|text| parse(&text, &shown(&path))).transpose()
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Written, InstallError> {
@@ -227,5 +274,5 @@ fn directory(words: &str) -> Option<(Annex, Before)> {
         Some(seconds) => Before::Changed(seconds.parse().ok()?, words.next()?.parse().ok()?),
         None => Before::Over,
     };
-    words.next().is_none().then_some((Annex { directory }, before))
+    words.next().is_none().then_some((Annex::in_directory(directory), before))
 }

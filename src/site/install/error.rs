@@ -1,5 +1,6 @@
 //! What can go wrong while a site is put in place.
 
+use super::anchor::shown;
 use crate::endpoint::{Class, Failure};
 use std::ffi::OsString;
 use std::io;
@@ -193,7 +194,7 @@ pub enum InstallError {
 impl InstallError {
     /// Wraps a refusal of the operating system: `action` as in "can't ... PATH".
     pub(super) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Io { action, path: path.to_owned(), source: source.into() }
+        Self::Io { action, path: shown(path), source: source.into() }
     }
 }
 

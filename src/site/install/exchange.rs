@@ -72,13 +72,13 @@ pub(super) fn back(workshop: &Workshop, journal: &Journal, lock_held: bool) -> R
     if begun(workshop, journal)? {
         if !exists(&place.back()) {
             fs.make_file(&place.back(), b"")?;
-            fs.sync_dir(place.workshop())?;
+            fs.sync_dir(&place.itself())?;
         }
         match journal.mode {
             Mode::Whole => whole::back(workshop)?,
             Mode::Parts => parts::back(workshop, journal)?,
         }
-        fs.sync_dir(place.workshop())?;
+        fs.sync_dir(&place.itself())?;
     }
     if journal.lock_created {
         remove_lock(workshop, lock_held)?;
@@ -122,5 +122,5 @@ fn remove_lock(workshop: &Workshop, held_by_us: bool) -> Result<(), InstallError
 
 fn remove_journal(workshop: &Workshop) -> Result<(), InstallError> {
     workshop.fs.unlink(&workshop.place.journal())?;
-    workshop.fs.sync_dir(workshop.place.workshop())
+    workshop.fs.sync_dir(&workshop.place.itself())
 }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::anchor::shown;
 use super::place::Place;
 use super::steps::Fs;
 use super::workshop::read_orders;
@@ -58,11 +59,11 @@ pub(super) struct Journal {
 impl Journal {
     /// Writes and syncs the journal; when this returns it is sure to be found after a power cut, and before it does there is none.
     pub(super) fn write(&self, fs: &Fs, place: &Place) -> Result<(), InstallError> {
-        let fresh = place.workshop().join("journal.new");
+        let fresh = place.inside("journal.new");
         fs.unlink(&fresh)?;
         fs.make_file(&fresh, self.text().as_bytes())?;
         fs.rename_over(&fresh, &place.journal())?;
-        fs.sync_dir(place.workshop())?;
+        fs.sync_dir(&place.itself())?;
         fs.sync_dir(place.around())
     }
 
@@ -70,12 +71,14 @@ impl Journal {
     pub(super) fn read(place: &Place) -> Result<Option<Self>, InstallError> {
         let path = place.journal();
         let Some(bytes) = read_orders(&path)? else { return Ok(None) };
+        let path = shown(&path);
         let journal = Self::parse(&bytes, place.mode(), &path)?;
         let bases = place.annexes().len();
         let named = journal.parts.iter().map(|part| part.base).chain(journal.keys.map(|keys| keys.base));
         match named.max() {
             Some(last) if last > bases => {
-                let reason = format!("it speaks of directory {last}, and {} names {bases}", place.bases().display());
+                let reason =
+                    format!("it speaks of directory {last}, and {} names {bases}", shown(&place.bases()).display());
                 Err(InstallError::Journal { path, line: 0, reason })
             }
             _ => Ok(Some(journal)),

@@ -7,7 +7,8 @@
 //! # Where things stand
 //!
 //! Everything of one run lies in its *workshop*, a directory (mode 0700) on the target's file system:
-//! `PARENT/.ctdl-dump-NAME.staging` ([`Mode::Whole`]) or `TARGET/.ctdl-dump-staging` ([`Mode::Parts`]). In it:
+//! `PARENT/.ctdl-dump-NAME.staging` ([`Mode::Whole`]) or `TARGET/.ctdl-dump-staging` ([`Mode::Parts`]). Who works there holds it open, and goes by
+//! that and not by its name, which the owner of the directory around it could give to something else. In it:
 //!
 //! | name | what | there |
 //! |---|---|---|
@@ -61,6 +62,7 @@
 //! Which step was the last is read from which names exist, so every step may be repeated. A workshop whose process lives is never
 //! touched, and one that belongs to neither this user nor root is not obeyed: who owns a site could lead root out of it by links. The only thing ever removed with its contents is `site/`, and only when no journal says that it may be the old one.
 
+mod anchor;
 mod annex;
 mod error;
 mod exchange;
@@ -70,6 +72,7 @@ mod lock;
 mod mounts;
 mod names;
 mod place;
+mod ready;
 mod recover;
 mod resolve;
 mod seen;
@@ -85,6 +88,7 @@ mod tests;
 pub use error::InstallError;
 pub use fresh::Freshness;
 pub use names::is_ours;
+pub use ready::{Installed, Ready};
 pub use recover::{Leftover, Recovered, leftovers, recover};
-pub use staging::{Installed, Ready, Staging};
+pub use staging::Staging;
 pub use target::{Mode, Target, TargetOptions, TargetState};

@@ -1,9 +1,12 @@
 //! The paths of one exchange.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Mode;
+use super::anchor::Anchor;
 use super::annex::Annex;
 use super::names::PARTS_WORKSHOP;
 
@@ -15,6 +18,8 @@ pub(super) const LONGEST_NAME: usize = 200;
 pub(super) struct Place {
     target: PathBuf,
     workshop: PathBuf,
+    /// The workshop itself, where its name may come to stand for something else.
+    anchor: Option<Arc<Anchor>>,
     mode: Mode,
     annexes: Vec<Annex>,
 }
@@ -42,13 +47,25 @@ impl Place {
                 target.parent()?.join(name)
             }
         };
-        Some(Self { target: target.to_owned(), workshop, mode, annexes: Vec::new() })
+        Some(Self { target: target.to_owned(), workshop, anchor: None, mode, annexes: Vec::new() })
     }
 
     /// The same with directories beside the root.
     pub(super) fn with(mut self, annexes: Vec<Annex>) -> Self {
         self.annexes = annexes;
         self
+    }
+
+    /// The same with a workshop that is held open.
+    pub(super) fn anchored(mut self, workshop: OwnedFd) -> Self {
+        self.anchor = Anchor::of(workshop).map(Arc::new);
+        self
+    }
+
+    /// The paths that lead through what is held open.
+    pub(super) fn anchors(&self) -> Vec<PathBuf> {
+        let annexes = self.annexes.iter().filter_map(Annex::anchor);
+        self.anchor.as_deref().into_iter().chain(annexes).map(Anchor::path).collect()
     }
 
     pub(super) fn annexes(&self) -> &[Annex] {
@@ -83,28 +100,38 @@ impl Place {
         self.workshop.parent().unwrap_or(&self.target)
     }
 
+    /// The path of something in the workshop.
+    pub(super) fn inside(&self, name: &str) -> PathBuf {
+        self.anchor.as_ref().map_or_else(|| self.workshop.join(name), |anchor| anchor.path().join(name))
+    }
+
+    /// The workshop itself, which its name may not stand for any more.
+    pub(super) fn itself(&self) -> PathBuf {
+        self.inside(".")
+    }
+
     pub(super) fn site(&self) -> PathBuf {
-        self.workshop.join("site")
+        self.inside("site")
     }
 
     pub(super) fn old(&self) -> PathBuf {
-        self.workshop.join("old")
+        self.inside("old")
     }
 
     pub(super) fn journal(&self) -> PathBuf {
-        self.workshop.join("journal")
+        self.inside("journal")
     }
 
     /// The list of the directories beside the root.
     pub(super) fn bases(&self) -> PathBuf {
-        self.workshop.join("bases")
+        self.inside("bases")
     }
 
     pub(super) fn back(&self) -> PathBuf {
-        self.workshop.join("back")
+        self.inside("back")
     }
 
     pub(super) fn state(&self) -> PathBuf {
-        self.workshop.join("state")
+        self.inside("state")
     }
 }

@@ -8,53 +8,34 @@ use std::time::SystemTime;
 
 use rustix::fs::{Mode as Permissions, OFlags, open};
 
+use super::anchor::shown;
 use super::annex::{self, Annex};
-use super::exchange;
 use super::journal::{Journal, KeyDirectory, in_order};
 use super::lock::{LockState, probe, refuse_running, take};
 use super::names::{NEW_MARK, SERVER_LOCK, is_ours};
 use super::place::Place;
+use super::ready::{Installed, Locks, Ready};
 use super::recover::{Recovered, leftover};
 use super::steps::{exists, free_in_all, names_in};
 use super::target::Target;
 use super::workshop::Workshop;
 use super::{InstallError, Mode};
+use crate::endpoint::Failure;
 use crate::site::Arrangement;
-use crate::site::claim::{Locked, stamp};
+use crate::site::claim::stamp;
 
 /// A directory to be filled with a site. Dropped without [`commit`](Staging::commit), it vanishes with all that is in it.
 #[derive(Debug)]
 pub struct Staging {
-    target: Target,
-    workshop: Workshop,
-    path: PathBuf,
+    pub(super) target: Target,
+    pub(super) workshop: Workshop,
+    pub(super) path: PathBuf,
     /// Where what belongs into each directory of the site is to be made.
     site: Arrangement,
     /// Its directories, open from the beginning, so that every failed write since then shows at the sync.
     roots: Vec<OwnedFd>,
     /// Whether the workshop is to be removed when this is dropped.
-    removable: bool,
-}
-
-/// A site that has been put in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Installed {
-    /// Where the new site is.
-    pub path: PathBuf,
-    /// Where the old one is kept, or its parts; none if there was nothing to keep.
-    pub previous: Option<PathBuf>,
-    /// How they were exchanged.
-    pub mode: Mode,
-    /// What a person should know.
-    pub notes: Vec<String>,
-}
-
-/// The server's locks that this process holds during an exchange.
-#[derive(Debug, Default)]
-struct Locks {
-    old: Option<Locked>,
-    new: Option<Locked>,
+    pub(super) removable: bool,
 }
 
 impl Staging {
@@ -74,22 +55,23 @@ impl Staging {
         }
         let path = workshop.place.site();
         let place = &workshop.place;
-        let site = target.site.moved(|directory| {
-            let annex = place.annexes().iter().find(|annex| annex.directory() == directory);
-            Ok::<_, Infallible>(annex.map_or_else(|| path.clone(), Annex::site))
-        });
-        let Ok(site) = site;
         let made = workshop
             .sign(source)
             .and_then(|()| target.fs.make_dir(&path))
             .and_then(|()| annex::make_all(&target.fs, place))
             .and_then(|()| {
                 let root = open_directory(&path)?;
-                let beside = place.annexes().iter().map(|annex| open_directory(&annex.workshop()));
+                let beside = place.annexes().iter().map(|annex| open_directory(&annex.itself()));
                 std::iter::once(Ok(root)).chain(beside).collect()
             });
         match made {
-            Ok(roots) => Ok(Self { target, workshop, path, site, roots, removable: true }),
+            Ok(roots) => {
+                let Ok(site) = target.site.moved(|directory| {
+                    let annex = place.annexes().iter().find(|annex| annex.directory() == directory);
+                    Ok::<_, Infallible>(annex.map_or_else(|| path.clone(), Annex::site))
+                });
+                Ok(Self { target, workshop, path, site, roots, removable: true })
+            }
             Err(error) => {
                 // The first error is the one to tell; the next run removes what this leaves.
                 let _ = workshop.remove();
@@ -99,7 +81,7 @@ impl Staging {
     }
 
     /// The directory to be filled: it becomes the root of the site. In [`Mode::Whole`] it keeps its mode (0700 at first) and owner,
-    /// in [`Mode::Parts`] only what is in it counts.
+    /// in [`Mode::Parts`] only what is in it counts. It is a path through the open workshop, and of use while this is there.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -107,6 +89,21 @@ impl Staging {
     /// Where what belongs into each directory of the site is to be made; the directories beside the root don't exist yet.
     pub fn arrangement(&self) -> &Arrangement {
         &self.site
+    }
+
+    /// What went wrong with the filling of it, told with paths as a person reads them.
+    pub fn explained(&self, failure: Failure) -> Failure {
+        let mut told = failure.to_string();
+        let mut anchors = self.workshop.place.anchors();
+        // The path of one may begin another's.
+        anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.as_os_str().len()));
+        if !anchors.iter().any(|anchor| told.contains(&*anchor.to_string_lossy())) {
+            return failure;
+        }
+        for anchor in anchors {
+            told = told.replace(&*anchor.to_string_lossy(), &shown(&anchor).to_string_lossy());
+        }
+        Failure::new(failure.class, told)
     }
 
     /// The place that it is for.
@@ -200,7 +197,7 @@ impl Staging {
             Mode::Parts => bases.iter().try_for_each(|base| fs.make_dir(&base.old))?,
         }
         self.sync()?;
-        place.annexes().iter().try_for_each(|annex| fs.sync_dir(&annex.workshop()))?;
+        place.annexes().iter().try_for_each(|annex| fs.sync_dir(&annex.itself()))?;
         refuse_running(&self.target.site, ", started since the import began")?;
         let found = probe(place.target())?;
         Ok(Journal {
@@ -263,68 +260,9 @@ impl Staging {
     }
 }
 
-/// A staging that is about to change places with the target. Dropped without [`exchange`](Ready::exchange), all is as it was before.
-#[derive(Debug)]
-pub struct Ready {
-    staging: Staging,
-    journal: Journal,
-    locks: Locks,
-    is_over: bool,
-}
-
-impl Ready {
-    /// Where the new site is until it is in its place.
-    pub fn path(&self) -> &Path {
-        &self.staging.path
-    }
-
-    /// Exchanges old for new, syncs, removes the staging.
-    ///
-    /// # Errors
-    /// As those of [`Staging::commit`].
-    pub fn exchange(mut self) -> Result<Installed, InstallError> {
-        let mut notes = std::mem::take(&mut self.staging.target.notes);
-        if let Err(cause) = exchange::forward(&self.staging.workshop, &self.journal, &mut notes) {
-            return Err(self.back(cause));
-        }
-        self.is_over = true;
-        let Staging { target, workshop, removable, .. } = &mut self.staging;
-        *removable = false;
-        let previous = exchange::previous(workshop, &self.journal);
-        notes.extend(exchange::kept_beside(workshop, &self.journal));
-        exchange::settle(workshop, &self.journal, true).map_err(|cause| InstallError::Untidy {
-            workshop: workshop.place.workshop().to_owned(),
-            cause: Box::new(cause),
-        })?;
-        Ok(Installed { path: target.path.clone(), previous, mode: self.journal.mode, notes })
-    }
-
-    /// Undoes what was done, because of this error.
-    fn back(&mut self, cause: InstallError) -> InstallError {
-        self.is_over = true;
-        match exchange::back(&self.staging.workshop, &self.journal, self.locks.old.is_some()) {
-            Ok(()) => cause,
-            Err(undo) => {
-                self.staging.removable = false;
-                let workshop = self.staging.workshop.place.workshop().to_owned();
-                InstallError::HalfDone { workshop, cause: Box::new(cause), undo: Box::new(undo) }
-            }
-        }
-    }
-}
-
 fn open_directory(path: &Path) -> Result<OwnedFd, InstallError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     open(path, flags, Permissions::empty()).map_err(|error| InstallError::io("open", path, error))
-}
-
-impl Drop for Ready {
-    fn drop(&mut self) {
-        if !self.is_over && exchange::back(&self.staging.workshop, &self.journal, self.locks.old.is_some()).is_err() {
-            // Nobody is left to tell; the next run does it.
-            self.staging.removable = false;
-        }
-    }
 }
 
 impl Drop for Staging {

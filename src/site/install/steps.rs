@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use walkdir::WalkDir;
 
 use super::InstallError;
+use super::anchor::shown;
 
 /// Called before each step with what is to be done and on which path; an error takes the step's place.
 type Watcher = dyn Fn(&'static str, &Path) -> io::Result<()> + Send + Sync;
@@ -46,7 +47,7 @@ impl Fs {
     /// Announces a step that is not one of those below.
     pub(super) fn before(&self, action: &'static str, path: &Path) -> Result<(), InstallError> {
         match &self.watcher {
-            Some(watcher) => watcher(action, path).map_err(|error| InstallError::io(action, path, error)),
+            Some(watcher) => watcher(action, &shown(path)).map_err(|error| InstallError::io(action, path, error)),
             None => Ok(()),
         }
     }
@@ -71,10 +72,11 @@ impl Fs {
         self.step("make directory", path, || {
             let like = fs::metadata(other)?;
             rustix::fs::mkdir(path, Mode::RWXU)?;
+            let made = open_dir(path)?;
             if rustix::process::geteuid().is_root() {
-                std::os::unix::fs::chown(path, Some(like.uid()), Some(like.gid()))?;
+                std::os::unix::fs::fchown(&made, Some(like.uid()), Some(like.gid()))?;
             }
-            fs::set_permissions(path, fs::Permissions::from_mode(like.mode() & 0o777))
+            Ok::<_, io::Error>(rustix::fs::fchmod(&made, Mode::from_raw_mode(like.mode() & 0o777))?)
         })
     }
 
@@ -114,7 +116,7 @@ impl Fs {
             match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EXIST) => {
-                    return Err(InstallError::Appeared { path: to.to_owned() });
+                    return Err(InstallError::Appeared { path: shown(to) });
                 }
                 Err(error) if !unsupported(error) => {
                     return Err(InstallError::io("rename", from, error));
@@ -123,7 +125,7 @@ impl Fs {
             }
         }
         if exists(to) {
-            return Err(InstallError::Appeared { path: to.to_owned() });
+            return Err(InstallError::Appeared { path: shown(to) });
         }
         fs::rename(from, to).map_err(|error| InstallError::io("rename", from, error))
     }
@@ -181,23 +183,21 @@ impl Fs {
         time: (i64, i64),
     ) -> Result<(), InstallError> {
         self.step("set the attributes of", path, || {
-            std::os::unix::fs::chown(path, Some(uid), Some(gid))?;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-            set_time(path, time)
+            let directory = open_dir(path)?;
+            std::os::unix::fs::fchown(&directory, Some(uid), Some(gid))?;
+            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?;
+            set_time_of(&directory, time)
         })
     }
 
     /// Gives a directory the time of its last change (seconds and nanoseconds).
     pub(super) fn set_time(&self, path: &Path, time: (i64, i64)) -> Result<(), InstallError> {
-        self.step("set the time of", path, || set_time(path, time))
+        self.step("set the time of", path, || set_time_of(&open_dir(path)?, time))
     }
 
     /// Syncs a directory: the names in it.
     pub(super) fn sync_dir(&self, path: &Path) -> Result<(), InstallError> {
-        self.step("sync", path, || {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            sync(rustix::fs::open(path, flags, Mode::empty())?)
-        })
+        self.step("sync", path, || sync(open_dir(path)?))
     }
 
     /// Syncs every file and directory of a tree, the contents of a directory before it. `root` has been open since the tree
@@ -238,10 +238,16 @@ fn sync(file: OwnedFd) -> Result<(), Errno> {
     }
 }
 
-fn set_time(path: &Path, (seconds, nanoseconds): (i64, i64)) -> io::Result<()> {
+/// Opens a directory, no link to one: whoever may write to the one around it could have put that in its place.
+fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+fn set_time_of(directory: &OwnedFd, (seconds, nanoseconds): (i64, i64)) -> io::Result<()> {
     let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
     let times = Timestamps { last_access: time, last_modification: time };
-    rustix::fs::utimensat(CWD, path, &times, AtFlags::empty()).map_err(io::Error::from)
+    Ok(rustix::fs::futimens(directory, &times)?)
 }
 
 fn unsupported(error: Errno) -> bool {

@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, Mode as Permissions, OFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::InstallError;
+use super::anchor::shown;
 use super::annex;
 use super::place::Place;
 use super::steps::{Fs, exists};
@@ -31,7 +32,8 @@ pub(super) struct Workshop {
 impl Workshop {
     /// Takes over a workshop that nobody lives in, with what its last owner wrote; `None` if there is none.
     pub(super) fn claim(fs: &Fs, place: Place) -> Result<Option<(Self, Identity)>, InstallError> {
-        check_owner(place.workshop())?;
+        let Some(dir) = own_dir(place.workshop())? else { return Ok(None) };
+        let place = place.anchored(dir);
         let path = place.state();
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         fs.before("claim", &path)?;
@@ -80,7 +82,7 @@ impl Workshop {
             self.state.file(),
             Identity::of_this_process(Some(source)).text(STATE_KIND).as_bytes(),
         )?;
-        self.fs.sync_dir(self.place.workshop())?;
+        self.fs.sync_dir(&self.place.itself())?;
         self.fs.sync_dir(self.place.around())
     }
 
@@ -89,7 +91,7 @@ impl Workshop {
         annex::remove_all(&self.fs, &self.place)?;
         self.fs.remove_tree(&self.place.site())?;
         self.fs.remove_dir(&self.place.old())?;
-        self.fs.unlink(&self.place.workshop().join("journal.new"))?;
+        self.fs.unlink(&self.place.inside("journal.new"))?;
         self.fs.unlink(&self.place.back())
     }
 
@@ -144,8 +146,12 @@ fn living(place: &Place, identity: Identity) -> InstallError {
 /// Refuses a directory with things of ours in it that is a link, or belongs to neither this user nor root. What stands there is obeyed, so it must come from
 /// one who could do the same without it. The owner of the site is not enough, whom a fault of his server may let others be: with links of his in a
 /// workshop root would rename files of the whole machine for him.
-pub(super) fn check_owner(path: &Path) -> Result<(), InstallError> {
-    open_dir(path)?.map_or(Ok(()), |dir| check_uid(&dir, path))
+///
+/// Opens it otherwise; `None` if it is not there.
+pub(super) fn own_dir(path: &Path) -> Result<Option<OwnedFd>, InstallError> {
+    let dir = open_dir(path)?;
+    dir.as_ref().map_or(Ok(()), |dir| check_uid(dir, path))?;
+    Ok(dir)
 }
 
 /// Opens a directory that ctdl-dump has made; `None` if it is not there.
@@ -168,7 +174,7 @@ fn check_uid(opened: &OwnedFd, path: &Path) -> Result<(), InstallError> {
         return Ok(());
     }
     let why = format!("it belongs to user {uid}: if an import of his was interrupted, run it again as that user");
-    Err(InstallError::NotOurs { path: path.to_owned(), why })
+    Err(InstallError::NotOurs { path: shown(path), why })
 }
 
 /// What stands in a file of the workshop that says what is to be done; `None` if there is none. A workshop's name may stand for a directory of the site that was

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use super::*;
+use crate::endpoint::{Class, Failure};
 
 #[test]
 fn a_link_to_a_site_stays_and_the_site_behind_it_is_exchanged() {
@@ -211,4 +212,26 @@ fn root_does_not_do_what_the_journal_of_the_site_s_owner_says() {
     // A directory of root's in the site can be given that name as well.
     std::os::unix::fs::lchown(&workshop, Some(0), Some(0)).expect("ours");
     refused();
+}
+
+#[test]
+fn who_may_rename_in_the_target_can_lead_no_file_of_the_new_site_elsewhere() {
+    let ground = Ground::new(Case { old: Old::Site, mode: Mode::Parts, plain_rename: false });
+    let (target, elsewhere) = (ground.target(), ground.dir.path().join("etc"));
+    fs::create_dir(&elsewhere).expect("made");
+    let options = TargetOptions { force_parts: true, ..replacing() };
+    let staging = Target::open(&target, &options).expect("free").stage("a").expect("staged");
+    // As the owner of the target could at any moment.
+    let workshop = target.join(".ctdl-dump-staging");
+    fs::rename(&workshop, target.join(".ctdl-dump-away")).expect("renamed");
+    fs::create_dir(&workshop).expect("made");
+    for name in ["site", "old"] {
+        symlink(&elsewhere, workshop.join(name)).expect("linked");
+    }
+    fill(staging.path());
+    let error = staging.explained(Failure::new(Class::Failed, format!("{} is full", staging.path().display())));
+    assert!(error.to_string().ends_with(".ctdl-dump-away/site is full"), "{error}");
+    staging.commit().expect("in place");
+    assert_eq!(fs::read_dir(&elsewhere).expect("there").count(), 0);
+    assert_eq!(fs::read(target.join("data/cdb.00")).expect("there"), b"new table");
 }

@@ -15,6 +15,7 @@ use ctdl_dump::codec::Digest;
 use ctdl_dump::codec::identity::hex;
 use ctdl_dump::site::data_directory;
 use ctdl_dump::wire::SnapshotId;
+use rustix::fs::OFlags;
 
 use crate::partial::beside;
 
@@ -72,8 +73,9 @@ impl Receipt {
     fn write(&self, state: &str) -> Result<()> {
         let what = || format!("{} can't be written", self.path.display());
         let mut options = File::options();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&self.path).with_context(what)?;
+        // Not through a link that somebody has put there.
+        options.write(true).create(true).truncate(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let mut file = options.open(&self.path).with_context(what)?;
         let text = format!("{MAGIC}\npush {}\nsite {}\ndata {state}\n", self.id, hex(&self.site_digest));
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)
     }

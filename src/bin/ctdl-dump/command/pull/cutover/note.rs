@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result};
+use rustix::fs::OFlags;
 
 use crate::partial::beside;
 use crate::peer::Peer;
@@ -43,8 +44,10 @@ impl Note {
     /// Writes it, so that it is found after a power cut. `data` is the directory of tables that is going to be in place.
     pub fn write(&self, peer: &Peer, data: Identity) -> Result<()> {
         let what = || format!("{} can't be written", self.path.display());
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&self.path).with_context(what)?;
+        let mut options = File::options();
+        // Not through a link that somebody has put there.
+        options.write(true).create(true).truncate(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let mut file = options.open(&self.path).with_context(what)?;
         let text = format!(
             "ctdl-dump pull --cutover has closed the old server, or was about to, and was about to put the new site in place.\n\
              If this file is here and no ctdl-dump is at work, it was interrupted then. {}.\n\n{}\n",
