@@ -143,7 +143,7 @@ pub enum LiveError {
     },
     /// The process to be frozen is not known.
     #[error(
-        "the process of the server is not known, so it can't be frozen; only root sees the processes of others: run this as root"
+        "the process of the server is not known, so it can't be frozen: if it was about to start or to stop just now, try again; only root sees the processes of others, so run this as root"
     )]
     NoProcess,
     /// The process is not ours to stop.

@@ -57,7 +57,8 @@ pub(super) fn take(request: &Request, data: &Path, state: &State, monitor: &dyn 
     };
     let settled = bench.settle(&mut copy).map_err(|failure| super::explained(failure, &history))?;
     let inventory = inventory::take(request.site).map_err(super::unreadable)?;
-    bench.taken(settled, Rest { inventory, files: None, watch: Watch::Site(fingerprint), setting: None })
+    let findings = bench.check(&settled)?;
+    bench.taken(settled, &findings, Rest { inventory, files: None, watch: Watch::Site(fingerprint), setting: None })
 }
 
 /// Whether tables were changed behind the end of the log, which recovery refuses: the newest log is missing, or damaged.

@@ -13,6 +13,7 @@
 
 mod crashed;
 mod error;
+mod passing;
 mod running;
 mod settle;
 mod standing;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::passing::copy_until_own;
 use super::settle::{Copied, Rest, Workbench};
 use super::{Request, SnapshotFailure, Taken, Way};
 use crate::endpoint::{Class, Failure};
@@ -69,17 +70,27 @@ fn visit(
     if request.way == Way::Frozen {
         visit.check_version(&history)?;
     }
-    let settled = bench.settle(&mut |into: &Path| match request.way {
-        Way::Untouched => visit.hot(into),
-        Way::Frozen => visit.frozen(into),
-        Way::SingleUser { wait, expire } => visit.single_user(into, wait, expire),
-    })?;
+    let mut copy = || {
+        let settled = bench.settle(&mut |into: &Path| match request.way {
+            Way::Untouched => visit.hot(into),
+            Way::Frozen => visit.frozen(into),
+            Way::SingleUser { wait, expire } => visit.single_user(into, wait, expire),
+        })?;
+        let findings = bench.check(&settled)?;
+        Ok((settled, findings))
+    };
+    let (settled, findings) = match request.way {
+        // Nobody does anything that a copy could fall into.
+        Way::SingleUser { .. } => copy()?,
+        Way::Untouched | Way::Frozen => copy_until_own(copy)?,
+    };
     let Visit { files, setting, lease, .. } = visit;
     // Each way has copied them, or ended with an error.
     let Some(files) = files else { return Err(Failure::new(Class::Failed, "the files were not copied")) };
     let mut inventory = files.inventory.clone();
     inventory.leave_out_uploads(&files.in_progress);
-    let taken = bench.taken(settled, Rest { inventory, files: Some(files), watch: Watch::Nothing, setting })?;
+    let taken =
+        bench.taken(settled, &findings, Rest { inventory, files: Some(files), watch: Watch::Nothing, setting })?;
     Ok((taken, lease))
 }
 

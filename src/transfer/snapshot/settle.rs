@@ -201,13 +201,15 @@ impl<'a> Workbench<'a> {
         }
     }
 
-    /// The snapshot: whole tables, the files beside them, and what a check of all of it found.
-    pub fn taken(self, settled: Settled, rest: Rest) -> Result<Taken, Failure> {
+    /// What does not belong together in the tables and is not told yet: a salvage has made losses of it.
+    pub fn check(&self, settled: &Settled) -> Result<Findings, Failure> {
         let findings = references(&settled.data, self.request.layout, self.scratch.path(), self.monitor)?;
-        // A salvage has made losses of them.
-        if !settled.is_salvaged {
-            warn_of(&findings, self.monitor);
-        }
+        Ok(if settled.is_salvaged { Findings::default() } else { findings })
+    }
+
+    /// The snapshot: whole tables, the files beside them. Tells what a check of the tables found.
+    pub fn taken(self, settled: Settled, findings: &Findings, rest: Rest) -> Result<Taken, Failure> {
+        warn_of(findings, self.monitor);
         let parts = Parts {
             site: self.request.site.clone(),
             data: settled.data,

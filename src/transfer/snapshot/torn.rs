@@ -30,5 +30,6 @@ pub(super) fn take(
     }
     let settled = bench.salvage_tables(&in_place, method, proof, losses)?;
     let rest = Rest { inventory, files: None, watch: Watch::Site(fingerprint), setting: None };
-    bench.taken(settled, rest)
+    let findings = bench.check(&settled)?;
+    bench.taken(settled, &findings, rest)
 }

@@ -114,6 +114,42 @@ fn a_running_site_is_exported_without_a_byte_or_a_time_of_it_changed() {
 }
 
 #[test]
+fn what_a_running_site_lacks_in_every_copy_is_told_and_the_rest_comes_along() {
+    let (site, work) = (unpack_site("small"), Work::new());
+    let table = site.path().join("data/cdb.01");
+    let dump = Command::new("db5.3_dump").arg("-p").arg(&table).output().unwrap();
+    let dump = String::from_utf8(dump.stdout).unwrap();
+    let mut lines: Vec<&str> = dump.lines().collect();
+    let alice = lines.iter().position(|line| *line == " alice").unwrap();
+    lines.drain(alice..alice + 2);
+    fs::remove_file(&table).unwrap();
+    let mut load = Command::new("db5.3_load").arg(&table).stdin(Stdio::piped()).spawn().unwrap();
+    load.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    assert!(load.wait().unwrap().success());
+    for (freeze, method) in [(false, "running and settled"), (true, "frozen, recovered (normal)")] {
+        let server = StandIn::start(site.path());
+        let archive = work.0.path().join(format!("{freeze}.ctz"));
+        let mut export = command(&[&"export", &"--site", &site.path(), &"-o", &archive]);
+        let exported = export.args(freeze.then_some("--freeze")).output().unwrap();
+        assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+        assert!(said(&exported).contains(&format!("snapshot: {method}")), "{}", said(&exported));
+        assert_eq!(said(&exported).matches("there is no such user").count(), 1, "{}", said(&exported));
+        let copies = said(&exported).matches("from now on the server stands still").count();
+        assert_eq!(
+            copies,
+            if freeze { 2 } else { 0 },
+            "a second copy tells that it is not passing: {}",
+            said(&exported)
+        );
+        assert!(!server.is_stopped());
+        let users = run(&[&"list", &archive, &"user"]);
+        let users = String::from_utf8_lossy(&users.stdout).into_owned();
+        assert!(users.contains("Bob Builder") && !users.contains("alice"), "{users}");
+    }
+    assert_eq!(work.left(), ["false.ctz", "true.ctz"]);
+}
+
+#[test]
 fn a_frozen_server_goes_on_after_the_copy() {
     let (site, work) = (unpack_site("crashed"), Work::new());
     let server = StandIn::start(site.path());
