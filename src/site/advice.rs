@@ -1,14 +1,27 @@
-//! What to do about errors of the system when a site is read.
+//! What to do about errors of the system when a site is read, or written.
 
 use rustix::io::Errno;
 
-/// What to do about an error of the system, for those where it is known.
+/// Where too many files are open.
+const TOO_MANY_OPEN: &str = "; too many files are open: raise the limit (ulimit -n), and run it again";
+
+/// What to do about an error of the system when a part of a new site is written, for those where it is known.
+pub(super) fn advice_on_writing(error: &std::io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => "; make room on the disk of the target, or choose a target on another",
+        Some(Errno::MFILE | Errno::NFILE) => TOO_MANY_OPEN,
+        Some(Errno::IO) => "; the disk reports errors: look at the kernel's log before anything else",
+        _ => "",
+    }
+}
+
+/// What to do about an error of the system when a site is read, for those where it is known.
 pub(super) fn advice(error: &std::io::Error) -> &'static str {
     if error.kind() == std::io::ErrorKind::PermissionDenied {
         return "; look at its owner and mode, or run as root";
     }
     match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::MFILE | Errno::NFILE) => "; too many files are open: raise the limit (ulimit -n), and run it again",
+        Some(Errno::MFILE | Errno::NFILE) => TOO_MANY_OPEN,
         Some(Errno::IO) => {
             "; the disk can't read it: copy what it still gives to another one (ddrescue), and read it there"
         }
@@ -21,9 +34,22 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::site::btree::TableWriteError;
     use crate::site::inventory::InventoryError;
     use crate::site::settled::SettledError;
+    use crate::site::sink::WriteSiteError;
     use crate::site::source::ReadSiteError;
+
+    #[test]
+    fn who_writes_to_a_full_disk_is_told_to_make_room() {
+        let full = || std::io::Error::from(Errno::NOSPC);
+        let file = WriteSiteError::Io { path: PathBuf::from("/site/files/a"), source: full() };
+        let table = TableWriteError::Create { path: PathBuf::from("/site/data/cdb.00"), source: full() };
+        for told in [file.to_string(), table.to_string()] {
+            assert!(told.contains("(os error 28); make room on the disk"), "{told}");
+        }
+        assert_eq!(advice_on_writing(&Errno::NOENT.into()), "");
+    }
 
     #[test]
     fn only_who_may_not_read_is_told_to_be_root() {

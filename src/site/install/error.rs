@@ -114,11 +114,11 @@ pub enum InstallError {
         directory: PathBuf,
     },
     /// The workshop, or something in it, was made by somebody who has no business there.
-    #[error("{} looks like something that ctdl-dump has made, but {why}; look at it, remove it by hand, and run this again", path.display())]
+    #[error("{} looks like something that ctdl-dump has made, but {why}", path.display())]
     NotOurs {
         /// The workshop.
         path: PathBuf,
-        /// What is strange about it.
+        /// What is strange about it, and what to do.
         why: String,
     },
     /// The new site holds a top-level name that this module needs, or that is a program in the target.

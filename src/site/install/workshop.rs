@@ -161,9 +161,10 @@ fn open_dir(path: &Path) -> Result<Option<OwnedFd>, InstallError> {
         Err(Errno::NOENT) => Ok(None),
         // NOTDIR is also what a target says that is no directory: nothing of ours is there.
         Err(Errno::LOOP | Errno::NOTDIR) if !exists(path) => Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR) => {
-            Err(InstallError::NotOurs { path: path.to_owned(), why: "it is no directory".to_owned() })
-        }
+        Err(Errno::LOOP | Errno::NOTDIR) => Err(InstallError::NotOurs {
+            path: path.to_owned(),
+            why: "it is no directory; look at it, remove it by hand, and run this again".to_owned(),
+        }),
         Err(error) => Err(InstallError::io("open", path, error)),
     }
 }
@@ -173,7 +174,9 @@ fn check_uid(opened: &OwnedFd, path: &Path) -> Result<(), InstallError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let why = format!("it belongs to user {uid}: if an import of his was interrupted, run it again as that user");
+    let why = format!(
+        "it belongs to user {uid}: if an import of his was interrupted, run it again as that user, for parts of the site may lie there; else look at it, and remove it by hand"
+    );
     Err(InstallError::NotOurs { path: shown(path), why })
 }
 

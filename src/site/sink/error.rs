@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Misfits;
 use crate::endpoint::{Class, Failure};
 use crate::record::Kind;
+use crate::site::advice::advice_on_writing;
 use crate::site::btree::TableWriteError;
 use crate::site::layout::{LayoutError, Problem};
 
@@ -13,7 +14,7 @@ use crate::site::layout::{LayoutError, Problem};
 #[non_exhaustive]
 pub enum WriteSiteError {
     /// A file could not be written.
-    #[error("{path}: {source}; nothing of the target was changed", path = path.display())]
+    #[error("{path}: {source}{advice}; nothing of the target was changed", path = path.display(), advice = advice_on_writing(source))]
     Io {
         /// The file, directory or link.
         path: PathBuf,

@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rustix::io::Errno;
-
+use crate::site::advice::advice_on_writing;
 use crate::site::sort::SortError;
 
 /// Why a table could not be written. The file may be there in part; whoever wanted it removes it.
@@ -12,7 +11,7 @@ use crate::site::sort::SortError;
 #[non_exhaustive]
 pub enum TableWriteError {
     /// The file could not be made; it may exist already.
-    #[error("{path}: cannot make the table: {source}{}", advice(source), path = path.display())]
+    #[error("{path}: cannot make the table: {source}{}", advice_on_writing(source), path = path.display())]
     Create {
         /// The file.
         path: PathBuf,
@@ -20,7 +19,7 @@ pub enum TableWriteError {
         source: io::Error,
     },
     /// The operating system could not write a part of the file.
-    #[error("{path}: cannot write {bytes} bytes at byte {offset}: {source}{advice}", path = path.display(), advice = advice(source))]
+    #[error("{path}: cannot write {bytes} bytes at byte {offset}: {source}{advice}", path = path.display(), advice = advice_on_writing(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -106,18 +105,4 @@ pub enum TableWriteError {
     /// The external sort failed.
     #[error(transparent)]
     Sort(#[from] SortError),
-}
-
-fn advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; make room on the disk of the target, or choose a target on another"
-        }
-        _ => match Errno::from_io_error(source) {
-            Some(Errno::MFILE | Errno::NFILE) => {
-                "; too many files are open: raise the limit (ulimit -n), and run it again"
-            }
-            _ => "",
-        },
-    }
 }
