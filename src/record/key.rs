@@ -151,7 +151,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// As a person reads it: numbers in decimal, names as text with what is not printable escaped, parts separated by `/`.
+/// As a person reads it: numbers in decimal, names as text with what is not printable escaped, parts separated by `/`. With `{:#}` as a program reads it, to
+/// which signs are left that a person doesn't see.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.parts().iter().enumerate() {
@@ -160,6 +161,7 @@ impl fmt::Display for Key {
             }
             match part {
                 KeyPart::Number(number) => write!(f, "{number}")?,
+                KeyPart::Name(name) if f.alternate() => f.write_str(&super::value::unambiguous(name))?,
                 KeyPart::Name(name) => f.write_str(&super::printable(name))?,
             }
         }

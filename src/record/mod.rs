@@ -16,4 +16,4 @@ pub use kind::{Kind, UnknownKind};
 pub use layout::{ByteOrder, Layout, Model, UnknownLayout};
 pub use site_info::{End, Root, SiteInfo, Snapshot};
 pub(crate) use value::is_same_name;
-pub use value::{Fields, Owner, Value, printable};
+pub use value::{Fields, Owner, Value, is_unseen, printable, printable_text};

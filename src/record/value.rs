@@ -117,15 +117,37 @@ impl fmt::Display for Value {
     }
 }
 
-/// Bytes as a person reads them: UTF-8 stays; control characters, backslashes and what is not UTF-8 become `\n`, `\\`, `\xf6` and the like.
+/// Bytes as a person reads them: UTF-8 stays; control characters and others that nobody sees ([`is_unseen`]), backslashes and what is not UTF-8 become `\n`, `\u{202e}`, `\\`, `\xf6`
+/// and the like.
 pub fn printable(bytes: &[u8]) -> String {
+    escaped(bytes, |character| character == '\\' || is_unseen(character))
+}
+
+/// The same for text in which names were made printable before: its backslashes stay.
+pub fn printable_text(bytes: &[u8]) -> String {
+    escaped(bytes, is_unseen)
+}
+
+/// The same as [`printable`] for programs: nothing is hidden from them, so only control characters and backslashes are escaped.
+pub(super) fn unambiguous(bytes: &[u8]) -> String {
+    escaped(bytes, |character| character == '\\' || character.is_control())
+}
+
+/// Whether a character is one that a person doesn't see, but that changes what he sees: control characters, those that turn the direction
+/// of writing, those without any width, and line ends that terminals don't show.
+pub fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn escaped(bytes: &[u8], is_escaped: impl Fn(char) -> bool) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            match character {
-                '\\' => text.push_str("\\\\"),
-                character if character.is_control() => text.extend(character.escape_default()),
-                character => text.push(character),
+            match is_escaped(character) {
+                true => text.extend(character.escape_default()),
+                false => text.push(character),
             }
         }
         for byte in chunk.invalid() {
@@ -138,11 +160,17 @@ pub fn printable(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, printable_text, unambiguous};
 
     #[test]
     fn bytes_are_shown_without_control_characters_and_each_in_its_own_way() {
         assert_eq!(printable("a b/ü日".as_bytes()), "a b/ü日");
         assert_eq!(printable(b"\x1b[2J\xff\\n\n"), "\\u{1b}[2J\\xff\\\\n\\n");
+        assert_eq!(
+            printable("a\u{202e}b\u{200b}c\u{feff}\u{2069}".as_bytes()),
+            "a\\u{202e}b\\u{200b}c\\u{feff}\\u{2069}"
+        );
+        assert_eq!(printable_text("a\\x00\u{202e}\n".as_bytes()), "a\\x00\\u{202e}\\n");
+        assert_eq!(unambiguous("a\\\u{202e}\n".as_bytes()), "a\\\\\u{202e}\\n");
     }
 }

@@ -5,7 +5,7 @@ use crate::codec::manifest::Count;
 use crate::codec::{Digest, SiteHasher};
 use crate::endpoint::{Failure, Sink, Source};
 use crate::monitor::Monitor;
-use crate::record::{Body, End, Header, Kind};
+use crate::record::{Body, End, Header, Kind, printable_text};
 
 /// What was copied.
 #[derive(Clone, Debug)]
@@ -100,14 +100,37 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, monitor: &dyn Monitor)
     Ok(Summary { kinds, site_digest: site_hasher.digest(), end, left_out })
 }
 
-/// A `loss` or `omitted` record as a person reads it.
+/// A `loss` or `omitted` record as a person reads it. What is lost was made readable when it was named; what was left out is a path.
 fn why_left_out(header: &Header) -> (Kind, String) {
-    let why = header.fields.bytes("why").unwrap_or_default();
-    (header.kind, format!("{}: {}", header.key, crate::record::printable(why)))
+    let what = match header.key.last_name() {
+        Some(name) if header.kind == Kind::Loss => printable_text(name),
+        _ => header.key.to_string(),
+    };
+    let why = printable_text(header.fields.bytes("why").unwrap_or_default());
+    (header.kind, format!("{what}: {why}"))
 }
 
 fn report_position(source: &dyn Source, monitor: &dyn Monitor) {
     if let Some((done, total)) = source.position() {
         monitor.position(done, total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Fields, Key, Value};
+
+    #[test]
+    fn names_in_losses_are_escaped_once_and_paths_that_were_left_out_too() {
+        let header = |kind, name: &str, why: &str| {
+            let mut fields = Fields::new();
+            fields.set("why", Value::String(why.into()));
+            Header { kind, key: Key::name(name.as_bytes()), fields, body: None, residue: None }
+        };
+        let loss = header(Kind::Loss, "room a\\xff", "behind \\u{1b}, \u{1b}");
+        assert_eq!(why_left_out(&loss).1, "room a\\xff: behind \\u{1b}, \\u{1b}");
+        let omitted = header(Kind::Omitted, "a\\b", "a socket");
+        assert_eq!(why_left_out(&omitted).1, "a\\\\b: a socket");
     }
 }

@@ -11,6 +11,7 @@ mod cli_push;
 mod cli_screen;
 mod cli_trouble;
 mod fixtures;
+mod foreign_pages;
 mod layers;
 mod layout_option;
 mod live;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 /// A record. The value of a setting is its body, so it is shown.
 pub fn record(header: &Header) -> Json {
     let fields: Map<String, Json> = header.fields.iter().map(|(name, field)| (name.to_owned(), value(field))).collect();
-    let mut line = json!({"kind": header.kind.name(), "key": header.key.to_string(), "fields": fields,
+    let mut line = json!({"kind": header.kind.name(), "key": format!("{:#}", header.key), "fields": fields,
         "body_bytes": header.body.as_ref().map(Body::length)});
     if let (Kind::Config, Some(Body::Inline(body))) = (header.kind, &header.body) {
         line["value"] = text(body);

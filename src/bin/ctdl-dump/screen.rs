@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ctdl_dump::monitor::Monitor;
+use ctdl_dump::record::is_unseen;
 use ctdl_dump::transfer::Summary;
 use serde_json::{Value as Json, json};
 
@@ -112,7 +113,7 @@ impl Screen {
         erase(&mut task);
         match self.form {
             Form::Json => show(json!({"event": "served", "time": time, "peer": peer, "text": text})),
-            _ => show(format_args!("{} {peer}: {text}", utc::second(time))),
+            _ => show_words(&format!("{} {peer}: {text}", utc::second(time))),
         }
     }
 
@@ -140,7 +141,7 @@ impl Screen {
             }
             show(object);
         } else {
-            show(line);
+            show_words(line);
         }
     }
 
@@ -249,6 +250,19 @@ impl Monitor for Screen {
 
 fn show(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Shows words, in which a peer or a site may have put signs that nobody sees and that change how a line looks.
+fn show_words(line: &str) {
+    let is_hidden = |sign: char| is_unseen(sign) && !sign.is_control();
+    let mut shown = String::with_capacity(line.len());
+    for sign in line.chars() {
+        match is_hidden(sign) {
+            true => shown.extend(sign.escape_default()),
+            false => shown.push(sign),
+        }
+    }
+    show(shown);
 }
 
 fn erase(task: &mut Task) {

@@ -24,12 +24,49 @@ struct Branch {
     children: Vec<Child>,
     /// The child that comes next.
     at: usize,
+    /// The keys that all its children together have.
+    bounds: Bounds,
 }
 
 struct Child {
     page: u32,
     /// Where its item begins in the page of its parent.
     start: usize,
+    /// The least key that it can have; `None` for the first of its page, and where the item doesn't hold it.
+    separator: Option<Vec<u8>>,
+}
+
+/// The keys that a page can have by what the pages above it say; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// The least key.
+    pub least: Option<Vec<u8>>,
+    /// The first key that is too great.
+    pub end: Option<Vec<u8>>,
+}
+
+impl Bounds {
+    /// Whether a key is one of them.
+    pub fn have(&self, key: &[u8]) -> bool {
+        !self.is_below(key) && !self.is_above(key)
+    }
+
+    /// Whether a key is less than all of them.
+    pub fn is_below(&self, key: &[u8]) -> bool {
+        self.least.as_ref().is_some_and(|least| key < least.as_slice())
+    }
+
+    /// Whether a key is greater than all of them.
+    pub fn is_above(&self, key: &[u8]) -> bool {
+        self.end.as_ref().is_some_and(|end| key >= end.as_slice())
+    }
+
+    /// Those of a child that begins at `separator`, and ends where the next one begins.
+    pub fn of_child(&self, separator: Option<&[u8]>, next: Option<&[u8]>) -> Bounds {
+        let or =
+            |own: Option<&[u8]>, inherited: &Option<Vec<u8>>| own.map(<[u8]>::to_vec).or_else(|| inherited.clone());
+        Bounds { least: or(separator, &self.least), end: or(next, &self.end) }
+    }
 }
 
 impl<'t> Branches<'t> {
@@ -37,21 +74,21 @@ impl<'t> Branches<'t> {
         Branches { table, stack: Vec::new(), started: false }
     }
 
-    /// The next leaf, whose page the caller checks; `None` at the end. Every page on the way is added to `seen`.
-    pub(super) fn next_leaf(&mut self, seen: &mut PageSet) -> Result<Option<u32>, TableError> {
+    /// The next leaf, whose page the caller checks, and the keys that it can have; `None` at the end. Every page on the way is added to `seen`.
+    pub(super) fn next_leaf(&mut self, seen: &mut PageSet) -> Result<Option<(u32, Bounds)>, TableError> {
         if !self.started {
             self.started = true;
             let root = self.table.meta().root;
             seen.insert(root);
             let bytes = self.read(root)?;
             if bytes[header::TYPE] == page_type::LEAF {
-                return Ok(Some(root));
+                return Ok(Some((root, Bounds::default())));
             }
             let level = bytes[header::LEVEL];
-            self.enter(root, &bytes, level)?;
+            self.enter(root, &bytes, level, Bounds::default())?;
         }
         while let Some(branch) = self.stack.last_mut() {
-            let Some(&Child { page: child, start }) = branch.children.get(branch.at) else {
+            let Some(&Child { page: child, start, ref separator }) = branch.children.get(branch.at) else {
                 self.stack.pop();
                 continue;
             };
@@ -61,13 +98,15 @@ impl<'t> Branches<'t> {
                 let item = Some((branch.at as u16, start));
                 return Err(self.table.damaged(branch.page, item, damage));
             }
+            let next = branch.children.get(branch.at + 1).and_then(|next| next.separator.as_deref());
+            let bounds = branch.bounds.of_child(separator.as_deref(), next);
             branch.at += 1;
             let level = branch.level - 1;
             if level == LEAF_LEVEL {
-                return Ok(Some(child));
+                return Ok(Some((child, bounds)));
             }
             let bytes = self.read(child)?;
-            self.enter(child, &bytes, level)?;
+            self.enter(child, &bytes, level, bounds)?;
         }
         Ok(None)
     }
@@ -78,7 +117,7 @@ impl<'t> Branches<'t> {
         Ok(bytes)
     }
 
-    fn enter(&mut self, number: u32, bytes: &[u8], wanted: u8) -> Result<(), TableError> {
+    fn enter(&mut self, number: u32, bytes: &[u8], wanted: u8, bounds: Bounds) -> Result<(), TableError> {
         self.table.check_page(number, bytes, page_type::INTERNAL)?;
         let page = Page::new(self.table, number, bytes);
         let level = page.level();
@@ -91,13 +130,14 @@ impl<'t> Branches<'t> {
         for item in 0..items {
             let (child, item_bytes) = page.child(item, items)?;
             bytes_found += item_bytes;
-            children.push(Child { page: child, start: page.index(item) });
+            let separator = page.separator(item).map(<[u8]>::to_vec);
+            children.push(Child { page: child, start: page.index(item), separator });
         }
         page.check_bytes(bytes_found)?;
         if level == LEAF_LEVEL + 1 {
             self.announce(&children);
         }
-        self.stack.push(Branch { page: number, level, children, at: 0 });
+        self.stack.push(Branch { page: number, level, children, at: 0, bounds });
         Ok(())
     }
 

@@ -228,6 +228,38 @@ pub enum Damage {
         /// The key that should be greater.
         after: String,
     },
+    /// A leaf begins before the keys that the pages above it say.
+    #[error(
+        "its first key is {key}, and the pages above it say that its keys begin at {least}: it is another page than theirs"
+    )]
+    KeyBelow {
+        /// The key, readable.
+        key: String,
+        /// The least that it can be.
+        least: String,
+    },
+    /// A leaf ends behind the keys that the pages above it say.
+    #[error(
+        "its last key is {key}, and the pages above it say that its keys are less than {end}: it is another page than theirs"
+    )]
+    KeyAbove {
+        /// The key, readable.
+        key: String,
+        /// What it must be less than.
+        end: String,
+    },
+    /// A leaf with pairs that the tree doesn't lead to.
+    #[error(
+        "nothing leads to this page, which is not free and holds {pairs} pairs, the first with the key {first} (there are {pages} such pages): a page above it was replaced, or a change was written in part; `export --salvage` takes such pairs too"
+    )]
+    Unreached {
+        /// Its pairs.
+        pairs: u16,
+        /// The first key, readable.
+        first: String,
+        /// How many such pages the table has.
+        pages: u64,
+    },
     /// A key longer than any that is read.
     #[error("a key of {bytes} bytes; at most {limit} are read")]
     KeyTooLong {

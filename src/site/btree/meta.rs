@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::TableError;
-use super::layout::{self, BTREE_MAGIC, BTREE_VERSION, ByteOrder, FILE_ID_BYTES, meta, page_type};
+use super::layout::{self, BTREE_MAGIC, BTREE_VERSION, ByteOrder, FILE_ID_BYTES, header, meta, page_type};
+use crate::site::settled::{Lsn, other_file};
 
 /// What a reader needs from the meta page.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,10 @@ pub(super) struct Meta {
     pub(super) page_bytes: u32,
     pub(super) last_page: u32,
     pub(super) root: u32,
+    /// The first page of the free list; 0 if there is none.
+    pub(super) free_list: u32,
+    /// The log position of the meta page's last change.
+    pub(super) lsn: Lsn,
     pub(super) file_id: [u8; FILE_ID_BYTES],
 }
 
@@ -58,6 +63,8 @@ impl Meta {
             page_bytes,
             last_page: order.u32(start, meta::LAST_PAGE),
             root: order.u32(start, meta::ROOT),
+            free_list: order.u32(start, meta::FREE_LIST),
+            lsn: Lsn { file: order.u32(start, header::LSN), offset: order.u32(start, header::LSN + 4) },
             file_id: start[meta::FILE_ID..].first_chunk().copied().unwrap_or_default(),
         };
         parsed.check_size(path, file_bytes)?;
@@ -109,17 +116,8 @@ fn feature(start: &[u8], order: ByteOrder) -> Option<&'static str> {
 
 /// What a file without the magic number seems to be.
 fn guess(start: &[u8]) -> String {
-    const OTHERS: [(u32, &str); 4] = [
-        (0x06_1561, "a Berkeley DB hash table"),
-        (0x04_2253, "a Berkeley DB queue"),
-        (0x07_4582, "a Berkeley DB heap"),
-        (0x04_0988, "a Berkeley DB log file"),
-    ];
-    for order in [ByteOrder::Little, ByteOrder::Big] {
-        let magic = order.u32(start, meta::MAGIC);
-        if let Some((_, name)) = OTHERS.iter().find(|(other, _)| *other == magic) {
-            return format!("it is {name}");
-        }
+    if let Some(other) = other_file(start) {
+        return other;
     }
     if start.iter().all(|byte| *byte == 0) {
         return "its first page is all zeros: it was never written, and the site needs recovery".into();

@@ -7,6 +7,7 @@
 
 mod branches;
 mod error;
+mod free;
 mod items;
 mod layout;
 mod meta;
@@ -15,6 +16,7 @@ mod pageset;
 mod place;
 mod salvage;
 mod table;
+mod unreached;
 mod value;
 mod window;
 mod writer;

@@ -116,6 +116,16 @@ impl<'a> Page<'a> {
         Ok((child, aligned(INTERNAL_HEADER_BYTES + length)))
     }
 
+    /// The key of an item that [`Page::child`] has checked: the least that the child can have. Nothing for the first item, whose key libdb doesn't heed, and for a key on
+    /// overflow pages, which are not read for it: Citadel has no keys of that length.
+    pub(super) fn separator(&self, item: u16) -> Option<&'a [u8]> {
+        let start = self.index(item);
+        let length = usize::from(self.order().u16(self.bytes, start));
+        let is_inline = self.bytes.get(start + 2) == Some(&item_type::INLINE);
+        let key = self.bytes.get(start + INTERNAL_HEADER_BYTES..start + INTERNAL_HEADER_BYTES + length)?;
+        (item > 0 && is_inline).then_some(key)
+    }
+
     /// Refuses a page whose items, all of them, don't take the bytes from where its header says that they begin up to its end. libdb leaves
     /// no gaps, so this finds items that the number of items leaves out, and lengths that lie.
     pub(super) fn check_bytes(&self, found: usize) -> Result<(), TableError> {

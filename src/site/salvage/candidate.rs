@@ -101,10 +101,23 @@ pub(super) struct Choice {
     best: Option<Candidate>,
     best_whole: Option<Candidate>,
     best_part: Option<Candidate>,
+    /// Whether any stands on a page that the tree leads to.
+    is_in_tree: bool,
+}
+
+/// What is taken of all candidates of a key.
+pub(super) struct Decision {
+    /// Where to read the value, if it can be had.
+    pub place: Option<Place>,
+    /// What must be told of it, if anything.
+    pub told: Option<String>,
+    /// Whether the tree leads to a pair of that key, be it this one or another.
+    pub is_in_tree: bool,
 }
 
 impl Choice {
     pub fn add(&mut self, candidate: Candidate) {
+        self.is_in_tree |= candidate.is_reached;
         let is_better = |known: &Option<Candidate>| known.as_ref().is_none_or(|known| known.rank() < candidate.rank());
         match candidate.value {
             Value::Whole(_) | Value::Changed(..) if is_better(&self.best_whole) => {
@@ -118,9 +131,15 @@ impl Choice {
         }
     }
 
-    /// Where to read the value, if it can be had, and what must be told of it, if anything. The latest value, if it can be had whole; else
+    /// What is taken. The latest value, if it can be had whole; else
     /// the latest that can; else the latest of which there is a part.
-    pub fn decide(self) -> (Option<Place>, Option<String>) {
+    pub fn decide(self) -> Decision {
+        let is_in_tree = self.is_in_tree;
+        let (place, told) = self.place_and_told();
+        Decision { place, told, is_in_tree }
+    }
+
+    fn place_and_told(self) -> (Option<Place>, Option<String>) {
         let whole = |value| match value {
             Value::Whole(place) => Some((place, None)),
             Value::Changed(place, said) => Some((place, Some(said))),

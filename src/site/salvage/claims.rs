@@ -3,7 +3,7 @@
 //! A page that is stale leads to chains that were since given to other keys, or that hold a later value of its own key. Each chain is
 //! followed once, whatever the number of pairs that lead to it, and is given to the latest of those that its length fits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::candidate::{Candidate, Value};
@@ -80,7 +80,7 @@ impl Claims {
                     broken.insert(*page);
                 }
                 let chain = Some(chain.map_err(why));
-                group = Group { first_page: claim.first_page, chain, owner: None };
+                group = Group { first_page: claim.first_page, chain, ..Group::default() };
             }
             let value = group.value_for(&claim, key, self.table, torn);
             each(key, Candidate { value, ..claim.candidate })?;
@@ -102,6 +102,12 @@ struct Group {
     chain: Option<Result<Chain, String>>,
     /// The key that the chain was given to.
     owner: Option<Vec<u8>>,
+    /// Whether what can be had of a broken chain was given away: an older pair of the key gets nothing better.
+    is_part_given: bool,
+    /// Whether the chain holds nothing but a list, by the bytes of a number.
+    is_list: BTreeMap<usize, bool>,
+    /// What a broken chain holds of a list, by the bytes of a number.
+    parts: BTreeMap<usize, Vec<u8>>,
 }
 
 impl Group {
@@ -111,14 +117,21 @@ impl Group {
             Some(Err(why)) => {
                 let why = why.clone();
                 let Some(word_bytes) = list_word(table, key) else { return Value::Lost(why) };
-                let (part, _) = torn.chain_part(claim.first_page, MOST_LIST_BYTES.min(claim.length as usize));
-                let part = rising(&part, word_bytes, torn.table().byte_order());
-                let is_free = self.owner.as_ref().is_none_or(|owner| owner == key);
-                if part.is_empty() || !is_free {
+                if self.is_part_given {
                     return Value::Lost(why);
                 }
-                self.owner = Some(key.to_vec());
-                return Value::Part(part.to_vec(), why);
+                let part = self.parts.entry(word_bytes).or_insert_with(|| {
+                    let (mut part, _) = torn.chain_part(claim.first_page, MOST_LIST_BYTES);
+                    part.truncate(rising(&part, word_bytes, torn.table().byte_order()).len());
+                    part
+                });
+                let length = part.len().min(claim.length as usize);
+                let part = part[..length - length % word_bytes].to_vec();
+                if part.is_empty() {
+                    return Value::Lost(why);
+                }
+                self.is_part_given = true;
+                return Value::Part(part, why);
             }
             None => return Value::Lost("its value was not found".into()),
         };
@@ -131,7 +144,7 @@ impl Group {
             return Value::Whole(place);
         }
         let is_later = chain.lsn > claim.candidate.lsn;
-        if self.owner.is_none() && is_later && is_list_of_about(torn, &place, key, table, claim.length) {
+        if self.owner.is_none() && is_later && self.is_list_of_about(torn, &place, key, table, claim.length) {
             self.owner = Some(key.to_vec());
             return Value::Changed(place, claim.length);
         }
@@ -140,18 +153,21 @@ impl Group {
             "its value has {wanted} bytes, but {found} stand on its pages, which were used again since"
         ))
     }
-}
 
-/// Whether a value that is longer or shorter than its item says is the list of about so many numbers that may stand there: lists are stored
-/// again with every message that comes or goes, on the same pages. Other long values never change.
-fn is_list_of_about(torn: &TornTable, place: &Place, key: &[u8], table: u8, said_bytes: u32) -> bool {
-    let Some(word_bytes) = list_word(table, key) else { return false };
-    let room = word_bytes as u32 * CHANGED_NUMBERS + said_bytes / 8;
-    if place.len().abs_diff(said_bytes) > room || place.len() as usize > MOST_LIST_BYTES {
-        return false;
+    /// Whether a value that is longer or shorter than its item says is the list of about so many numbers that may stand there: lists are stored
+    /// again with every message that comes or goes, on the same pages. Other long values never change. The value is read once, however many items lead to it.
+    fn is_list_of_about(&mut self, torn: &TornTable, place: &Place, key: &[u8], table: u8, said_bytes: u32) -> bool {
+        let Some(word_bytes) = list_word(table, key) else { return false };
+        let room = word_bytes as u32 * CHANGED_NUMBERS + said_bytes / 8;
+        if place.len().abs_diff(said_bytes) > room || place.len() as usize > MOST_LIST_BYTES {
+            return false;
+        }
+        *self.is_list.entry(word_bytes).or_insert_with(|| {
+            let list = torn.table().read_all(place, MOST_LIST_BYTES as u64).unwrap_or_default();
+            list.len() == place.len() as usize
+                && rising(&list, word_bytes, torn.table().byte_order()).len() == list.len()
+        })
     }
-    let list = torn.table().read_all(place, MOST_LIST_BYTES as u64).unwrap_or_default();
-    list.len() == place.len() as usize && rising(&list, word_bytes, torn.table().byte_order()).len() == list.len()
 }
 
 /// Bytes of a number of the list that the key has; `None` where values are no lists. Lists of messages and of the full text index are.

@@ -49,7 +49,13 @@ pub fn salvage_site(
                 let target = into.join(&name);
                 monitor.warning(&format!("{error}; salvaging what can be had of it"));
                 match salvage_table(&source, &target, scratch, monitor) {
-                    Ok(salvaged) => losses.extend(salvaged.losses),
+                    Ok(salvaged) => {
+                        if salvaged.losses.is_empty() && !salvaged.is_chain_whole {
+                            let number = table_number(&name).unwrap_or_default();
+                            losses.add(number, Subject::Table(number), &nothing_shown(&error));
+                        }
+                        losses.extend(salvaged.losses);
+                    }
                     // One that was begun has something in it that could be had: then it is the disk that failed.
                     Err(SalvageError::Table(error)) if can_be_torn(&error) && !target.exists() => {
                         hopeless.push((target.clone(), error));
@@ -78,6 +84,11 @@ pub fn salvage_site(
     }
     losses.add_more(findings.more);
     Ok(SalvagedSite { losses: losses.finish(), salvaged_tables, whole_tables })
+}
+
+/// What is said of a torn table of which nothing is known to be lost, though its pages don't prove it.
+fn nothing_shown(error: &TableError) -> String {
+    format!("whatever could be had was taken, and nothing shows whether any is missing: {}", error.without_path())
 }
 
 /// Rooms that are known by their numbers only, because a list was lost, get their names.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::candidate::{Candidate, Choice, Value};
+use super::candidate::{Candidate, Choice, Decision, Value};
 use super::claims::Claims;
 use super::loss::Losses;
 use super::{Loss, SalvageError};
@@ -25,6 +25,8 @@ pub struct Salvaged {
     pub pairs: u64,
     /// What is lost.
     pub losses: Vec<Loss>,
+    /// Whether its leaves are one chain from the first to the last: then none of them is missing.
+    pub is_chain_whole: bool,
 }
 
 /// Writes what can be had of the table `source` as the new table `into`, which must not exist, with the same page size and byte order.
@@ -44,7 +46,7 @@ pub fn salvage_table(
     let name = source.file_name().and_then(|name| name.to_str());
     let number = name.and_then(table_number).ok_or_else(|| SalvageError::Name { path: source.to_path_buf() })?;
     let torn = TornTable::open(source)?;
-    let mut work = Work { number, torn: &torn, monitor, losses: Losses::default() };
+    let mut work = Work { number, torn: &torn, monitor, losses: Losses::default(), unreached: 0 };
     work.first_page();
     let mut candidates = Sorter::new(scratch, SORT_BYTES);
     let page_losses = work.collect(scratch, &mut candidates)?;
@@ -52,8 +54,10 @@ pub fn salvage_table(
     let mut writer = TableWriter::create_for(into, scratch, SORT_BYTES, table.page_size(), table.byte_order())?;
     let pairs = work.write(candidates, &mut writer)?;
     writer.finish()?;
+    let is_chain_whole = page_losses.is_chain_whole;
+    work.unreached_pairs();
     work.pages(page_losses);
-    Ok(Salvaged { pairs, losses: work.losses.finish() })
+    Ok(Salvaged { pairs, losses: work.losses.finish(), is_chain_whole })
 }
 
 struct Work<'w> {
@@ -61,6 +65,8 @@ struct Work<'w> {
     torn: &'w TornTable,
     monitor: &'w dyn Monitor,
     losses: Losses,
+    /// Pairs that were taken and that stand only on pages to which the tree doesn't lead.
+    unreached: u64,
 }
 
 impl Work<'_> {
@@ -101,7 +107,7 @@ impl Work<'_> {
             candidate.encode(&mut payload);
             candidates.push(key, &payload).map_err(SalvageError::from)
         })?;
-        Ok(Broken { pages: items.into_losses(), chains })
+        Ok(Broken { is_chain_whole: items.is_chain_whole(), pages: items.into_losses(), chains })
     }
 
     /// Writes for each key what can be had.
@@ -126,7 +132,8 @@ impl Work<'_> {
 
     /// Writes the pair that was chosen, if any, and says how many that are.
     fn put(&mut self, key: &[u8], choice: Choice, writer: &mut TableWriter) -> Result<u64, SalvageError> {
-        let (place, told) = choice.decide();
+        let Decision { place, told, is_in_tree } = choice.decide();
+        self.unreached += u64::from(place.is_some() && !is_in_tree);
         if let Some(why) = told {
             self.losses.add(self.number, self.subject(key), &why);
         }
@@ -147,8 +154,19 @@ impl Work<'_> {
         Ok(1)
     }
 
+    /// Says how many pairs come from pages that may have been given up. Where the tree is broken, it leads to less than the table has.
+    fn unreached_pairs(&mut self) {
+        if self.unreached > 0 && self.torn.is_tree_whole() {
+            let why = format!(
+                "{} of its pairs stand only on pages to which its tree doesn't lead: they were taken, and what had been deleted may be among them",
+                self.unreached
+            );
+            self.losses.add(self.number, Subject::Table(self.number), &why);
+        }
+    }
+
     /// Names the pages that gave less than they should.
-    fn pages(&mut self, Broken { pages, chains }: Broken) {
+    fn pages(&mut self, Broken { pages, chains, .. }: Broken) {
         for (page, loss) in pages.pages {
             let is_told = chains.contains(&page)
                 && loss.troubles.iter().all(|trouble| matches!(trouble, Trouble::Unrecognised | Trouble::Unread(_)));
@@ -194,6 +212,7 @@ impl Work<'_> {
 
 /// Pages that gave less than they should, and pages at which chains of values ended too early.
 struct Broken {
+    is_chain_whole: bool,
     pages: PageLosses,
     chains: BTreeSet<u32>,
 }

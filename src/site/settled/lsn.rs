@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::byte_order::ByteOrder;
+use super::byte_order::{ByteOrder, other_file};
 use super::error::SettledError;
 use crate::site::regular::open_regular;
 
@@ -165,8 +165,10 @@ fn read_meta(path: &Path, block: &[u8]) -> Result<(ByteOrder, usize), SettledErr
     let magic = block
         .get(12..16)
         .ok_or_else(|| not_a_table(format!("it has only {} bytes, a meta page has at least 512", block.len())))?;
-    let order = ByteOrder::of_magic(magic, BTREE_MAGIC)
-        .ok_or_else(|| not_a_table(format!("bytes 12 to 15 are {magic:02x?}, not 62 31 05 00 or its reverse")))?;
+    let order = ByteOrder::of_magic(magic, BTREE_MAGIC).ok_or_else(|| {
+        let unknown = || format!("bytes 12 to 15 are {magic:02x?}, not 62 31 05 00 or its reverse");
+        not_a_table(other_file(block).unwrap_or_else(unknown))
+    })?;
     match order.u32_at(block, 20) {
         Some(size) if size.is_power_of_two() && (512..=65_536).contains(&size) => Ok((order, size as usize)),
         size => Err(not_a_table(format!(

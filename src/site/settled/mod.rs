@@ -44,6 +44,8 @@ pub(crate) use server::is_open_for_writing;
 pub use server::{RunningSign, ServerState, find_server};
 pub use verdict::Verdict;
 
+pub(in crate::site) use byte_order::other_file;
+
 /// Everything that [`examine`] found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -69,9 +69,22 @@ struct Batch {
     is_last: bool,
 }
 
-/// Tells the walk to end early. All else that a walk has to report is reported where its records are taken.
+/// Tells the walk to end early, and takes its warnings, until they are told where its records are taken; all else is reported there.
 #[derive(Default)]
-struct Stop(AtomicBool);
+struct Stop {
+    is_set: AtomicBool,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Stop {
+    fn set(&self) {
+        self.is_set.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.warnings.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
 
 impl<'s> SiteSource<'s> {
     pub(super) fn new(site: &'s Site, options: ReadOptions, monitor: &'s dyn Monitor) -> Self {
@@ -118,7 +131,10 @@ impl<'s> SiteSource<'s> {
             let _ = walk.used.send(std::mem::take(&mut self.spent));
             // Whatever goes wrong, nothing comes after it.
             self.is_over = true;
-            match walk.batch(self.monitor) {
+            let batch = walk.batch(self.monitor);
+            let warnings = std::mem::take(&mut *walk.stop.lock());
+            warnings.iter().for_each(|warning| self.monitor.warning(warning));
+            match batch {
                 Some(batch) => {
                     self.batch = batch?;
                     self.batch.digests = self.digests().into();
@@ -224,9 +240,7 @@ impl Ahead {
         loop {
             match self.batches.recv_timeout(PATIENCE) {
                 Ok(batch) => return Some(batch),
-                Err(RecvTimeoutError::Timeout) if monitor.is_interrupted() => {
-                    self.stop.0.store(true, Ordering::Relaxed)
-                }
+                Err(RecvTimeoutError::Timeout) if monitor.is_interrupted() => self.stop.set(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
@@ -238,7 +252,7 @@ impl Drop for SiteSource<'_> {
     /// Nothing of the site is open any more when this is gone.
     fn drop(&mut self) {
         let Some(Ahead { thread, stop, batches, used }) = self.walk.take() else { return };
-        stop.0.store(true, Ordering::Relaxed);
+        stop.set();
         drop((batches, used));
         // Who gives up a walk needs no verdict on it.
         let _ = thread.join();
@@ -291,8 +305,10 @@ impl Monitor for Stop {
     fn task(&self, _name: &str) {}
     fn progress(&self, _bytes: u64, _records: u64) {}
     fn position(&self, _done: u64, _total: u64) {}
-    fn warning(&self, _text: &str) {}
+    fn warning(&self, text: &str) {
+        self.lock().push(text.to_owned());
+    }
     fn is_interrupted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_set.load(Ordering::Relaxed)
     }
 }

@@ -64,6 +64,18 @@ pub enum ReadSiteError {
         /// The greatest length.
         limit: usize,
     },
+    /// A page of a table has none of its pairs.
+    #[error("{path}: none of the {pairs} pairs of page {page}, the first with the key {first}, is like those of this table: a page of another table stands in the place of one whose pairs are lost. Restore this file from a backup; `export --salvage` goes on with what there is, and names the page", path = path.display())]
+    ForeignPage {
+        /// The table.
+        path: PathBuf,
+        /// The page.
+        page: u32,
+        /// Its pairs.
+        pairs: u32,
+        /// The first key, readable.
+        first: String,
+    },
     /// The user interrupted the work.
     #[error("interrupted")]
     Interrupted,
@@ -105,9 +117,8 @@ impl ReadSiteError {
             ReadSiteError::NotSettled { .. } | ReadSiteError::Moved { .. } => Class::InUse,
             ReadSiteError::Interrupted | ReadSiteError::Table(TableError::Interrupted) => Class::Interrupted,
             ReadSiteError::Table(error) if error.is_damage() => Class::Damaged,
-            ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) | ReadSiteError::KeyTooLong { .. } => {
-                Class::Damaged
-            }
+            ReadSiteError::NotASite { .. } | ReadSiteError::Layout(_) => Class::Damaged,
+            ReadSiteError::KeyTooLong { .. } | ReadSiteError::ForeignPage { .. } => Class::Damaged,
             ReadSiteError::Settled(SettledError::NoTables { .. } | SettledError::NotATable { .. }) => Class::Damaged,
             _ => Class::Failed,
         }

@@ -2,6 +2,7 @@
 
 use super::located::Located;
 use super::scan::read_small;
+use super::strange::Strange;
 use super::tables::Tables;
 use super::{ReadSiteError, Walk};
 use crate::record::schema::MAX_RAW_BYTES;
@@ -39,9 +40,11 @@ impl Walk<'_> {
             let mut items = pairs.items();
             let mut item = Item::default();
             let mut payload = Vec::new();
+            let mut strange = Strange::of(self, table_number);
             while items.next_into(&mut item)? {
                 self.check_interrupted()?;
-                let part = match (layout::parse_message_key(tables.layout, &item.key), table_number) {
+                let message_key = layout::parse_message_key(tables.layout, &item.key);
+                let part = match (message_key, table_number) {
                     (Some(MessageKey::Entry(message)), table::MESSAGES) => Some((message, ENTRY)),
                     (Some(MessageKey::Entry(message)), _) => Some((message, BIG)),
                     (Some(MessageKey::Metadata(message)), table::MESSAGES)
@@ -51,6 +54,7 @@ impl Walk<'_> {
                     }
                     _ => None,
                 };
+                self.note_message(&mut strange, items.page(), &item, message_key, part.is_some())?;
                 let Some((message, part)) = part else {
                     self.push_odd(table_number, &item)?;
                     continue;
@@ -69,6 +73,7 @@ impl Walk<'_> {
                 }
                 sorter.push(&key, &payload)?;
             }
+            self.end_table(strange, items.empty_leaf())?;
         }
         let mut messages =
             Messages { parts: sorter.finish()?, key: Vec::new(), payload: Vec::new(), has_part: false, bytes };

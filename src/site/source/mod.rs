@@ -20,6 +20,7 @@ mod records;
 mod rooms;
 mod scan;
 mod site;
+mod strange;
 mod structs;
 mod tables;
 

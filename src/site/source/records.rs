@@ -138,6 +138,10 @@ impl<'s> Walk<'s> {
         if self.monitor.is_interrupted() { Err(ReadSiteError::Interrupted) } else { Ok(()) }
     }
 
+    pub(super) fn warn(&self, text: &str) {
+        self.monitor.warning(text);
+    }
+
     /// The canonical order of kinds, as steps from one to the next.
     fn stage_after(&mut self, stage: &Stage<'s>) -> Result<Stage<'s>, ReadSiteError> {
         let inventory = self.site.inventory();

@@ -3,6 +3,7 @@
 use super::located::Located;
 use super::queue::{Ordered, Queue};
 use super::scan::{bodied, is_number_list, numbers};
+use super::strange::Strange;
 use super::{ReadSiteError, Walk};
 use crate::record::{Header, Key, Kind};
 use crate::site::btree::Item;
@@ -39,9 +40,12 @@ impl Walk<'_> {
         let Some(pairs) = tables.get(table::ROOMS) else { return Ok(()) };
         let mut items = pairs.items();
         let mut item = Item::default();
+        let mut strange = Strange::of(self, table::ROOMS);
         while items.next_into(&mut item)? {
             self.check_interrupted()?;
-            match self.typed(pairs, table::ROOMS, &item)? {
+            let typed = self.typed(pairs, table::ROOMS, &item)?;
+            self.note_typed(&mut strange, items.page(), &item, typed.as_ref().map(|(header, _)| header))?;
+            match typed {
                 None => self.push_odd(table::ROOMS, &item)?,
                 Some((header, body)) => match header.fields.int("number") {
                     Some(number) => joined.push_under(&join_key(number), &header, &body)?,
@@ -49,7 +53,7 @@ impl Walk<'_> {
                 },
             }
         }
-        Ok(())
+        self.end_table(strange, items.empty_leaf())
     }
 
     fn scan_lists(&mut self, joined: &mut Queue) -> Result<(), ReadSiteError> {
@@ -57,10 +61,12 @@ impl Walk<'_> {
         let Some(pairs) = tables.get(table::LISTS) else { return Ok(()) };
         let mut items = pairs.items();
         let mut item = Item::default();
+        let mut strange = Strange::of(self, table::LISTS);
         while items.next_into(&mut item)? {
             self.check_interrupted()?;
             let room =
                 layout::parse_list_key(tables.layout, &item.key).filter(|_| is_number_list(tables.layout, &item));
+            self.note_list(&mut strange, items.page(), &item, room.is_some())?;
             match room {
                 None => self.push_odd(table::LISTS, &item)?,
                 Some(room) => {
@@ -69,7 +75,7 @@ impl Walk<'_> {
                 }
             }
         }
-        Ok(())
+        self.end_table(strange, items.empty_leaf())
     }
 }
 

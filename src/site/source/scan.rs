@@ -2,6 +2,7 @@
 
 use super::located::Located;
 use super::queue::{Ordered, Queue};
+use super::strange::Strange;
 use super::{OwnSetting, ReadSiteError, Walk};
 use crate::record::{self, Fields, Header, Key, Kind, Layout};
 use crate::site::btree::{Item, Place, Table};
@@ -57,16 +58,20 @@ impl Walk<'_> {
         if let Some(table) = tables.get(table_number) {
             let mut items = table.items();
             let mut item = Item::default();
+            let mut strange = Strange::of(self, table_number);
             while items.next_into(&mut item)? {
                 self.check_interrupted()?;
                 if table_number == table::CONFIG && !self.restore_setting(&mut item) {
                     continue;
                 }
-                match self.typed(table, table_number, &item)? {
+                let typed = self.typed(table, table_number, &item)?;
+                self.note_typed(&mut strange, items.page(), &item, typed.as_ref().map(|(header, _)| header))?;
+                match typed {
                     Some((header, body)) => queue.push(&header, &body)?,
                     None => self.push_odd(table_number, &item)?,
                 }
             }
+            self.end_table(strange, items.empty_leaf())?;
         }
         queue.finish()
     }

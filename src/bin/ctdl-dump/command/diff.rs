@@ -104,15 +104,15 @@ fn shown(name: &str, value: &Option<Value>) -> String {
 
 fn as_json(difference: &Difference) -> Json {
     match difference {
-        Difference::OnlyInFirst { kind, key } => json!({"sign": "<", "kind": kind.name(), "key": key.to_string()}),
-        Difference::OnlyInSecond { kind, key } => json!({"sign": ">", "kind": kind.name(), "key": key.to_string()}),
+        Difference::OnlyInFirst { kind, key } => json!({"sign": "<", "kind": kind.name(), "key": format!("{key:#}")}),
+        Difference::OnlyInSecond { kind, key } => json!({"sign": ">", "kind": kind.name(), "key": format!("{key:#}")}),
         Difference::Changed { kind, key, fields, body } => {
             let value = |value: &Option<Value>| value.as_ref().map_or(Json::Null, json::value);
             let fields: Map<String, Json> = fields
                 .iter()
                 .map(|field| (field.name.to_owned(), json!([value(&field.first), value(&field.second)])))
                 .collect();
-            let mut line = json!({"sign": "!", "kind": kind.name(), "key": key.to_string(), "fields": fields});
+            let mut line = json!({"sign": "!", "kind": kind.name(), "key": format!("{key:#}"), "fields": fields});
             if let Some((first, second)) = body {
                 line["body_bytes"] = json!([first, second]);
             }

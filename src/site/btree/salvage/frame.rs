@@ -23,8 +23,6 @@ const SIZES: usize = 8;
 pub(super) struct Frame {
     pub(super) table: Table,
     pub(super) first_page: Option<TableError>,
-    /// The first page of the free list, and the log position of the page that says so.
-    pub(super) free_list: Option<(u32, Lsn)>,
     /// The last page of the table, as its first page has it.
     pub(super) last_page_said: Option<u32>,
 }
@@ -70,9 +68,9 @@ impl Frame {
         let number = |offset| heard.then(|| order.u32(&start, offset));
         let root = number(meta::ROOT).filter(|root| (1..pages).contains(root)).unwrap_or(ROOT);
         let lsn = Lsn { file: order.u32(&start, header::LSN), offset: order.u32(&start, header::LSN + 4) };
-        let meta = Meta { order, page_bytes, last_page: pages - 1, root, file_id: Default::default() };
+        let free_list = number(meta::FREE_LIST).unwrap_or_default();
+        let meta = Meta { order, page_bytes, last_page: pages - 1, root, free_list, lsn, file_id: Default::default() };
         Ok(Frame {
-            free_list: number(meta::FREE_LIST).map(|first| (first, lsn)),
             last_page_said: number(meta::LAST_PAGE),
             first_page,
             table: Table::with_meta(path, file, file_bytes, meta),

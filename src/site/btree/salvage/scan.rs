@@ -38,6 +38,10 @@ pub struct SalvageItems<'t> {
     losses: PageLosses,
     /// Whether any page was a leaf.
     has_leaf: bool,
+    /// Leaves that say that they are the first.
+    first_leaves: u32,
+    /// Whether a leaf names a neighbour that doesn't name it.
+    has_loose_link: bool,
     /// How many bytes of long keys are read at most: those of a whole table are in the file once, and once more on pages that are stale.
     long_keys_left: u64,
 }
@@ -52,6 +56,8 @@ impl<'t> SalvageItems<'t> {
             pairs: Vec::new().into_iter(),
             losses: PageLosses::default(),
             has_leaf: false,
+            first_leaves: 0,
+            has_loose_link: false,
             long_keys_left: torn.table.file_bytes().saturating_mul(2),
         }
     }
@@ -59,6 +65,11 @@ impl<'t> SalvageItems<'t> {
     /// The pages that gave nothing or less than they should, once all pairs were taken.
     pub fn into_losses(self) -> PageLosses {
         self.losses
+    }
+
+    /// Whether the leaves, once all pairs were taken, are one chain, so that none is missing and none stands in the place of another with other links.
+    pub fn is_chain_whole(&self) -> bool {
+        self.first_leaves == 1 && !self.has_loose_link
     }
 
     /// Copies a page, so that values can be read while its items are looked at.
@@ -111,8 +122,10 @@ impl<'t> SalvageItems<'t> {
             }
             Ok(items) => {
                 let pairs = self.pairs_of(&page, number, items);
+                self.check_links(&page, number);
                 self.check_neighbours(&page, lsn, &pairs);
-                let is_reached = self.torn.reached.contains(number);
+                self.check_bounds(number);
+                let is_reached = self.torn.reached.leaves.contains(number);
                 let taken: Vec<Taken> =
                     pairs.into_iter().map(|(key, value)| Taken { key, value, page: number, lsn, is_reached }).collect();
                 self.pairs = taken.into_iter();
@@ -183,6 +196,29 @@ impl<'t> SalvageItems<'t> {
                     .ok_or_else(|| too_long(self.long_keys_left as u32))?;
                 table.read_all(&Place::Overflow { first_page, length }, u64::from(MAX_KEY_BYTES))
             }
+        }
+    }
+
+    /// Notes a leaf that stands in the place of another one.
+    fn check_bounds(&mut self, number: u32) {
+        if let Some(bounds) = self.torn.reached.misplaced.get(&number)
+            && let Some(loss) = self.losses.add(number, Trouble::Misplaced)
+        {
+            (loss.after, loss.before) = (bounds.least.clone(), bounds.end.clone());
+        }
+    }
+
+    /// Looks whether the neighbours of a leaf have it for theirs.
+    fn check_links(&mut self, page: &Page<'_>, number: u32) {
+        self.first_leaves = self.first_leaves.saturating_add(u32::from(page.previous() == 0));
+        let table = &self.torn.table;
+        for (target, back) in [(page.next(), header::PREVIOUS), (page.previous(), header::NEXT)] {
+            let mut head = [0; HEADER_BYTES];
+            let is_answered = target <= table.meta().last_page
+                && table.read(target, &mut head).is_ok()
+                && head[header::TYPE] == page_type::LEAF
+                && table.byte_order().u32(&head, back) == number;
+            self.has_loose_link |= target != 0 && !is_answered;
         }
     }
 

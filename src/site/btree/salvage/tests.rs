@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::record::ByteOrder;
-use crate::site::btree::layout::header;
+use crate::site::btree::layout::{header, page_type};
 use crate::site::btree::tests::{Made, Pairs, noise};
 
 /// A table with every kind of page: three levels, keys and values on overflow pages.

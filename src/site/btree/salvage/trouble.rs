@@ -20,6 +20,8 @@ pub enum Trouble {
     Pairs(u32, String),
     /// So many pairs can't be right, because their keys are out of order.
     Order(u32),
+    /// Its pairs are none of those that the tree has there.
+    Misplaced,
     /// All its items can be read, but the page says that there were others.
     Incomplete(String),
     /// Nobody knows what it was.
@@ -36,6 +38,10 @@ impl fmt::Display for Trouble {
             Trouble::Pairs(pairs, why) => write!(f, "{pairs} pairs of the page are lost, the first because: {why}"),
             Trouble::Order(1) => write!(f, "a pair of the page is lost: its key was changed and is out of order"),
             Trouble::Order(pairs) => write!(f, "{pairs} pairs of the page are lost: their keys are out of order"),
+            Trouble::Misplaced => write!(
+                f,
+                "another page of pairs stands in the place of the one that the tree has there, and what stood on that is lost"
+            ),
             Trouble::Incomplete(why) => write!(f, "pairs of the page may be lost: {why}"),
             Trouble::Unrecognised => {
                 write!(f, "what the page was can't be recognised; whatever stood on it is lost")

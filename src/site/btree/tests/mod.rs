@@ -3,6 +3,7 @@
 mod damage;
 mod libdb;
 mod refusals;
+mod replaced;
 mod round_trip;
 
 use std::collections::BTreeMap;

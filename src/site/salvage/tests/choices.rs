@@ -166,3 +166,50 @@ fn what_is_no_table_or_of_another_version_is_refused() {
     single.tear(|bytes| bytes.fill(b'x'));
     assert!(matches!(salvage(&single.source), SalvageError::Table(TableError::NotABtree { .. })));
 }
+
+/// Leads all long values of a table to the chain that begins on page `first`, and says of each that it has so many bytes.
+fn lead_all_to(bytes: &mut [u8], first: u32, length: u32) {
+    for leaf in pages_of_type(bytes, LEAF) {
+        let page = page(bytes, leaf);
+        for item in 0..usize::from(u16::from_le_bytes([page[20], page[21]])) {
+            let at = usize::from(u16::from_le_bytes([page[26 + 2 * item], page[27 + 2 * item]]));
+            if page[at + 2] == 3 {
+                page[at + 4..at + 8].copy_from_slice(&first.to_le_bytes());
+                page[at + 8..at + 12].copy_from_slice(&length.to_le_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_to_which_thousands_of_items_lead_is_read_once_whether_it_is_broken_or_only_no_list() {
+    // To read it for each of them would be to read 20 GB.
+    let long_list = list(1_000_000);
+    let mut pairs: Pairs = (1..2500i64).map(|room| (long(room), list(if room == 1 { 1 } else { 200 }))).collect();
+    pairs.insert(long(9999), long_list.clone());
+    for is_broken in [true, false] {
+        let single = Single::written(4, &pairs);
+        single.tear(|bytes| {
+            // The chain whose second page goes on as well: all others have one page.
+            let chain = pages_of_type(bytes, OVERFLOW).windows(3).find_map(|pages| {
+                let next =
+                    |at: usize| u32::from_le_bytes(*bytes[at * PAGE_BYTES + 16..].first_chunk().unwrap()) as usize;
+                let first = pages[0];
+                let previous = u32::from_le_bytes(*bytes[first * PAGE_BYTES + 12..].first_chunk().unwrap());
+                (previous == 0 && next(first) == first + 1).then_some(first)
+            });
+            let first = chain.unwrap();
+            if is_broken {
+                page(bytes, first + 1900).fill(0);
+            } else {
+                page(bytes, first + 1900)[100..300].fill(0);
+                set_lsn(page(bytes, first), 7);
+            }
+            lead_all_to(bytes, first as u32, long_list.len() as u32 - 8);
+        });
+        let (found, losses) = single.salvage();
+        // The pair of the short value, and the one that gets what a broken chain holds of a list.
+        assert_eq!(found.len(), 1 + usize::from(is_broken), "broken: {is_broken}");
+        assert!(losses.len() > 2400, "{} losses", losses.len());
+    }
+}

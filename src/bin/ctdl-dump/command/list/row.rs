@@ -1,6 +1,6 @@
 //! One record as a line of a table: what matters of its kind, passwords never.
 
-use ctdl_dump::record::{Body, Header, Kind, printable};
+use ctdl_dump::record::{Body, Header, Kind, printable, printable_text};
 
 use crate::mail::Entry;
 use crate::utc;
@@ -98,7 +98,10 @@ pub fn row(header: &Header, entry: &[u8]) -> String {
             format!("{:9}  {mode:4}  {time:16}  {bytes:>10}  {key}{}", text("type"), arrow.unwrap_or_default())
         }
         Kind::Log => format!("{:04o}  {}  {bytes:>10}  {key}", int("mode"), utc::minute(int("mtime"))),
-        Kind::Loss | Kind::Omitted => format!("{key}: {}", text("why")),
+        Kind::Loss | Kind::Omitted => {
+            let why = header.fields.bytes("why").unwrap_or_default();
+            format!("{key}: {}", printable_text(why))
+        }
         Kind::List | Kind::Fulltext => format!("{key:>8}  {} messages", bytes / 8),
         Kind::Visit => format!(
             "{key}  last seen {}, seen {}, answered {}, flags {}, view {}",
