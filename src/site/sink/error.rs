@@ -110,6 +110,17 @@ pub enum WriteSiteError {
         /// The release of the site.
         release: i64,
     },
+    /// The setting that tells a server the site's release has the number of another one.
+    #[error(
+        "config MM_hosted_upgrade_level is {level}, and the site is of release {release} by the archive's first words: a server would bring it up to date from {level} once more, or refuse it. \
+         No export makes such an archive; export the site again, or take out messages and files with ctdl-dump extract"
+    )]
+    OtherLevel {
+        /// The number in the setting.
+        level: i64,
+        /// The release of the site.
+        release: i64,
+    },
     /// What was written is not what was to be written.
     #[error("what was read back from {path} is not what was written ({what}); check the disk and its space, and import again", path = path.display())]
     Readback {

@@ -36,12 +36,17 @@ impl StructFiles {
     /// Looks at a record that becomes a pair, whether it is the setting that tells a server the site's release. Settings come before all else.
     ///
     /// # Errors
-    /// Those of [`check_level`](Self::check_level), before anything large is written.
+    /// Those of [`check_level`](Self::check_level), before anything large is written, and a number that is not the site's release.
     pub fn see(&mut self, header: &Header, body: &[u8], release: i64) -> Result<(), WriteSiteError> {
         let is_level =
             header.kind == Kind::Config && header.key.last_name() == Some(layout::RELEASE_SETTING.as_bytes());
-        let is_number = || std::str::from_utf8(body).is_ok_and(|level| level.trim().parse::<i64>().is_ok());
-        self.has_level |= is_level && is_number();
+        let number = || std::str::from_utf8(body).ok().and_then(|level| level.trim().parse::<i64>().ok());
+        if let Some(level) = Some(is_level).filter(|is_level| *is_level).and_then(|_| number()) {
+            self.has_level = true;
+            if level != release && release >= FIRST_WITH_SETTINGS {
+                return Err(WriteSiteError::OtherLevel { level, release });
+            }
+        }
         if header.kind == Kind::Config { Ok(()) } else { self.check_level(release) }
     }
 
@@ -146,4 +151,45 @@ fn as_file(control: &Header, content: &[u8]) -> Header {
         Body::Segments(content.len() as u64)
     };
     Header { kind: Kind::File, key: control.key.clone(), fields, body: Some(body), residue: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Key;
+
+    #[test]
+    fn the_number_that_tells_a_server_the_release_must_be_there_and_be_that_of_the_site() {
+        let header = |kind, name: &str| Header {
+            kind,
+            key: Key::name(name.as_bytes()),
+            fields: Fields::new(),
+            body: Some(Body::Inline(Vec::new())),
+            residue: None,
+        };
+        let level = header(Kind::Config, "MM_hosted_upgrade_level");
+        for (number, fits) in [
+            ("980", true),
+            (" 980 ", true),
+            ("0", false),
+            ("-1", false),
+            ("979", false),
+            ("9223372036854775807", false),
+        ] {
+            let seen = StructFiles::default().see(&level, number.as_bytes(), 980);
+            assert_eq!(seen.is_ok(), fits, "{number}");
+            assert!(
+                fits || seen.unwrap_err().to_string().contains(&format!("is {number}, and the site is of release 980"))
+            );
+        }
+        // What is no number tells nothing.
+        let mut files = StructFiles::default();
+        files.see(&level, b"many", 980).unwrap();
+        assert!(matches!(
+            files.see(&header(Kind::User, "bob"), b"", 980),
+            Err(WriteSiteError::NoLevel { release: 980 })
+        ));
+        // Old servers have it in a file.
+        StructFiles::default().see(&level, b"5", 772).unwrap();
+    }
 }
