@@ -9,9 +9,9 @@
 //! Both archives are locked while their owner lives.
 
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -115,6 +115,7 @@ impl Spool {
         self.partial.complete()?;
         let (_, before, from) = paths(&self.target);
         remove(&before)?;
+        remove(&beside(&from, ".new"))?;
         remove(&from)
     }
 
@@ -134,8 +135,24 @@ impl Spool {
         let (_, before, from) = paths(&self.target);
         drop(self.partial);
         remove(&before)?;
+        remove(&beside(&from, ".new"))?;
         remove(&from)
     }
+}
+
+/// Fails where a pull has left what it has got so far: that may be the work of hours, and an export is not to take its place.
+pub fn check_none(target: &Path) -> Result<()> {
+    let (partial, before, from) = paths(target);
+    if let Some(state) = read_state(&from).filter(|_| partial.exists() || before.exists()) {
+        bail!(
+            "{} holds what a pull from {} has got so far; run that again to go on with it, give another name, or remove {0}, {} and {} to give it up",
+            if partial.exists() { &partial } else { &before }.display(),
+            state.peer,
+            before.display(),
+            from.display()
+        );
+    }
+    Ok(())
 }
 
 fn paths(target: &Path) -> (PathBuf, PathBuf, PathBuf) {
@@ -190,16 +207,19 @@ impl State {
     }
 }
 
-/// Writes the lines of text. The old ones are true until the new ones are there.
+/// Writes the lines of text. The old ones are true until the new ones are there and safe on the disk; a run that is killed in between leaves one file, which the next one replaces.
 fn write_state(path: &Path, peer: &str, id: SnapshotId, before: Option<&(SnapshotId, File)>) -> Result<()> {
     let what = || format!("{} can't be written", path.display());
     let mut text = format!("{MAGIC}\npeer {peer}\nsnapshot {id}\n");
     if let Some((other, file)) = before {
         text.push_str(&format!("before {other} {}\n", file.metadata().with_context(what)?.ino()));
     }
-    let mut file = tempfile::NamedTempFile::new_in(parent_of(path)).with_context(what)?;
-    file.write_all(text.as_bytes()).with_context(what)?;
-    file.persist(path).map(drop).map_err(|error| error.error).with_context(what)
+    let new = beside(path, ".new");
+    remove(&new)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).with_context(what)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(what)?;
+    std::fs::rename(&new, path).with_context(what)?;
+    File::open(parent_of(path)).and_then(|directory| directory.sync_all()).with_context(what)
 }
 
 fn read_state(path: &Path) -> Option<State> {
@@ -243,6 +263,25 @@ mod tests {
         let Spool { partial, beginning, .. } = spool;
         partial.keep();
         drop(beginning);
+    }
+
+    #[test]
+    fn an_export_leaves_alone_what_a_pull_has_got_and_a_killed_writing_of_its_lines_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.ctz");
+        check_none(&target).unwrap();
+        let mut spool = Spool::open(&target, false, &"cmd:x").unwrap();
+        spool.note_snapshot(SnapshotId([1; 16])).unwrap();
+        killed(spool, 500);
+        let text = check_none(&target).unwrap_err().to_string();
+        assert!(
+            text.contains("a.ctz.partial holds what a pull from cmd:x") && text.contains("a.ctz.partial.from"),
+            "{text}"
+        );
+        std::fs::write(folder.path().join("a.ctz.partial.from.new"), "cut").unwrap();
+        Spool::open(&target, false, &"cmd:x").unwrap().discard().unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        check_none(&target).unwrap();
     }
 
     #[test]

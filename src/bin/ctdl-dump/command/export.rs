@@ -22,7 +22,7 @@ use crate::error::usage;
 use crate::exit_code::ExitCode;
 use crate::partial::{Partial, check_target};
 use crate::stream::Stream;
-use crate::{json, place, screen, summary};
+use crate::{json, place, screen, spool, summary};
 
 /// Takes the small frames of the manifest together; larger ones go past it, without a copy.
 const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
@@ -40,6 +40,7 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         None => Way::Untouched,
     };
     // Made now: that there is no room for it, or no permission, must not be found out when users have left and all is copied.
+    args.output.as_deref().map(spool::check_none).transpose()?;
     let partial = args.output.as_deref().map(|path| Partial::create(path, args.force)).transpose()?;
     let taken = place::take_site(&place, &scratch, way, args.salvage, args.tables.layout, context)?;
     let site = taken.site();
