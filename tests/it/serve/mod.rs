@@ -1,6 +1,7 @@
 //! `serve` as a process, and peers that come to it.
 
 mod crowd;
+mod ending;
 mod leases;
 mod local;
 mod refusing;
