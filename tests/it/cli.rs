@@ -196,7 +196,14 @@ fn a_key_that_is_a_link_out_of_the_site_is_not_lost() {
     std::fs::rename(&key, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &key).unwrap();
     let (archive, same, other) = (work.path().join("a.ctz"), work.path().join("same"), work.path().join("other"));
-    export(site.path(), &archive);
+    std::os::unix::fs::symlink("/nowhere/at all", site.path().join("keys/gone.key")).unwrap();
+    for (option, tells_of_all) in [("--progress=none", true), ("-q", false)] {
+        let output = run(&[&"export", &option, &"--force", &"--site", &site.path(), &"-o", &archive]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(said(&output).contains("keys/gone.key is a link to /nowhere/at all, which is not there"), "{output:?}");
+        let tells = said(&output).contains(&format!("keys/citadel.key is a link to {}", elsewhere.display()));
+        assert_eq!(tells, tells_of_all, "{output:?}");
+    }
     assert_eq!(run(&[&"import", &archive, &"--site", &same]).status.code(), Some(0));
     assert_eq!(std::fs::read_link(same.join("keys/citadel.key")).unwrap(), elsewhere);
     std::fs::remove_file(&elsewhere).unwrap();

@@ -37,9 +37,10 @@ pub(super) fn key(link: &Path, path: &[u8], own: &[&Path], notes: &mut Vec<Note>
     }
     let metadata = std::fs::metadata(&end).map_err(|source| InventoryError::io(&end, source))?;
     let content = metadata.is_file().then_some(metadata.len());
-    if content.is_none() {
-        notes.push(Note::KeyIsNoFile { path, target: shown });
-    }
+    notes.push(match content {
+        Some(_) => Note::KeyFromElsewhere { path, target: shown },
+        None => Note::KeyIsNoFile { path, target: shown },
+    });
     Ok(What::Link { target, content })
 }
 

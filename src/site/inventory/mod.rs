@@ -194,6 +194,20 @@ pub enum Note {
         /// Where it points to.
         target: Vec<u8>,
     },
+    /// A link below `keys/` leaves the site, and the content of the file that it leads to is carried: whoever owns the site could have made it lead to anything.
+    KeyFromElsewhere {
+        /// Path of the link.
+        path: Vec<u8>,
+        /// Where it points to.
+        target: Vec<u8>,
+    },
+}
+
+impl Note {
+    /// Whether what a link leads to is not carried, though it may be a key.
+    pub fn is_of_a_key_that_is_missing(&self) -> bool {
+        matches!(self, Note::DanglingKey { .. } | Note::KeyIsNoFile { .. })
+    }
 }
 
 impl fmt::Display for Note {
@@ -214,6 +228,12 @@ impl fmt::Display for Note {
             Note::KeyIsNoFile { path, target } => write!(
                 f,
                 "{} is a link to {}, which is outside the site and no regular file; the link alone is carried",
+                printable(path),
+                printable(target)
+            ),
+            Note::KeyFromElsewhere { path, target } => write!(
+                f,
+                "{} is a link to {}, which is outside the site; the content of that file is carried too, and where a machine has no such file, an import gives it to the owner of the site",
                 printable(path),
                 printable(target)
             ),

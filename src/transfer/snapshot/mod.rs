@@ -168,6 +168,8 @@ fn opened(parts: Parts, monitor: &dyn Monitor) -> Result<Site, Failure> {
     if let Some(notice) = site.notice() {
         monitor.warning(notice);
     }
+    let notes = site.inventory().notes.iter().filter(|note| note.is_of_a_key_that_is_missing());
+    notes.for_each(|note| monitor.warning(&note.to_string()));
     Ok(site)
 }
 

@@ -67,6 +67,10 @@ pub fn run(args: &Export, context: &Context) -> Result<ExitCode> {
         let path = ctdl_dump::record::printable(&left_out.path);
         context.screen.say(format_args!("not part of the site: {path}: {}", left_out.why));
     }
+    // The others were told when the site was opened.
+    for note in site.inventory().notes.iter().filter(|note| !note.is_of_a_key_that_is_missing()) {
+        context.screen.say(note);
+    }
     context.screen.summary(&summary);
     let seconds = begun.elapsed().as_secs_f64();
     context.screen.say(format_args!("archive of {} in {seconds:.1} s", screen::bytes(bytes as f64)));
