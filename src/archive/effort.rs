@@ -1,4 +1,4 @@
-//! How hard a frame is tried to compress. Any way makes a frame that every reader takes; this one follows from the content alone, so that it is the
+//! How hard a frame is tried to compress. Any way makes a frame that every reader takes; this one follows from the records alone, so that it is the
 //! same for any number of threads.
 
 use std::io;
@@ -6,8 +6,22 @@ use std::io;
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{CParameter, Strategy};
 
-/// The level that is taken where nobody asks for another. The two ways below take its place.
+/// The level that is taken where nobody asks for another. The ways below take its place.
 pub const USUAL_LEVEL: i32 = 3;
+
+/// A frame that is shorter is one of the manifest, or the last of its group.
+const SHORT_BYTES: usize = 64 << 10;
+/// zstd's own level for short frames: it looks for matches of four bytes and more, of which a manifest has many.
+const SHORT_LEVEL: i32 = 2;
+
+/// What is known of a frame's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing: samples must show it.
+    Any,
+    /// Mostly lists of message numbers.
+    Numbers,
+}
 
 /// One sample in so many bytes.
 const SAMPLE_EVERY: usize = 16 << 10;
@@ -18,21 +32,29 @@ const RANDOM_VALUES: u32 = 144;
 const PACKED_PER_CENT: usize = 35;
 
 /// A compressor for one frame.
-pub fn compressor(content: &[u8], level: i32) -> io::Result<Compressor<'static>> {
-    let mut compressor = Compressor::new(level)?;
-    if level == USUAL_LEVEL {
-        // Matches of six bytes and more: shorter ones cost more time to find and to write than they save.
-        compressor.set_parameter(CParameter::MinMatch(6))?;
-        if is_packed(content) {
-            // Attachments are packed already. What lies between them is little, and a table that stays in the processor's cache finds most of it.
-            compressor.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
-            compressor.set_parameter(CParameter::HashLog(15))?;
-        } else {
-            // Tables large enough for all of a frame: what they forget otherwise costs as much time to write as they cost to look into.
-            compressor.set_parameter(CParameter::HashLog(19))?;
-            compressor.set_parameter(CParameter::ChainLog(18))?;
-        }
+pub fn compressor(content: &[u8], level: i32, sort: Content) -> io::Result<Compressor<'static>> {
+    if level != USUAL_LEVEL {
+        return Compressor::new(level);
     }
+    if content.len() < SHORT_BYTES {
+        return Compressor::new(SHORT_LEVEL);
+    }
+    let mut compressor = Compressor::new(level)?;
+    let (strategy, min_match, hash_log) = match sort {
+        // Differences of numbers are all different, but not equally frequent: that is all there is to be saved.
+        Content::Numbers => (Strategy::ZSTD_fast, 7, 14),
+        // Attachments are packed already. What lies between them is little, and a table that stays in the processor's cache finds most of it.
+        Content::Any if is_packed(content) => (Strategy::ZSTD_fast, 6, 15),
+        // Tables large enough for all of a frame: what they forget otherwise costs as much time to write as they cost to look into.
+        Content::Any => {
+            compressor.set_parameter(CParameter::ChainLog(18))?;
+            (Strategy::ZSTD_dfast, 6, 19)
+        }
+    };
+    compressor.set_parameter(CParameter::Strategy(strategy))?;
+    // Six bytes and more: shorter matches cost more time to find and to write than they save.
+    compressor.set_parameter(CParameter::MinMatch(min_match))?;
+    compressor.set_parameter(CParameter::HashLog(hash_log))?;
     Ok(compressor)
 }
 
@@ -85,8 +107,20 @@ mod tests {
             [(words.clone(), words.len() / 3), ([words, noise.clone()].concat(), noise.len() * 3 / 2)]
         {
             let mut packed = Vec::with_capacity(content.len() * 2);
-            compressor(&content, USUAL_LEVEL).unwrap().compress_to_buffer(&content, &mut packed).unwrap();
+            compressor(&content, USUAL_LEVEL, Content::Any).unwrap().compress_to_buffer(&content, &mut packed).unwrap();
             assert!(packed.len() < most, "{} bytes of {}", packed.len(), content.len());
         }
+    }
+    #[test]
+    fn numbers_take_no_more_room_for_less_effort() {
+        // Differences as the full text index has them: small ones often, large ones seldom.
+        let differences = noise(1 << 20).into_iter().map(|byte| (byte >> (byte & 7)) + 1).collect::<Vec<_>>();
+        let packed = |sort| {
+            let mut packed = Vec::with_capacity(differences.len() * 2);
+            compressor(&differences, USUAL_LEVEL, sort).unwrap().compress_to_buffer(&differences, &mut packed).unwrap();
+            packed.len()
+        };
+        assert!(packed(Content::Numbers) < differences.len() * 3 / 4);
+        assert!(packed(Content::Numbers) <= packed(Content::Any));
     }
 }

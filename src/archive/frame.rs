@@ -7,7 +7,7 @@ use zstd::bulk::Decompressor;
 use zstd::zstd_safe::compress_bound;
 
 use super::FRAME_BYTES;
-use super::effort;
+use super::effort::{self, Content};
 use super::error::{FrameProblem, ReadError};
 
 /// Magic number of a zstd frame.
@@ -28,9 +28,9 @@ pub struct Compressed {
     pub content_bytes: usize,
 }
 
-/// Compresses one frame into `bytes`, whatever was there. A context of its own makes the result depend on nothing but content and level.
-pub fn compress(content: &[u8], level: i32, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut compressor = effort::compressor(content, level)?;
+/// Compresses one frame into `bytes`, whatever was there. A context of its own makes the result depend on nothing but content, its sort and level.
+pub fn compress(content: &[u8], level: i32, sort: Content, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut compressor = effort::compressor(content, level, sort)?;
     compressor.include_checksum(true)?;
     compressor.include_contentsize(true)?;
     bytes.clear();
@@ -193,7 +193,7 @@ mod tests {
 
     fn packed(content: &[u8], level: i32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        compress(content, level, &mut bytes).unwrap();
+        compress(content, level, Content::Any, &mut bytes).unwrap();
         bytes
     }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use self::body::OpenBody;
 use self::output::Output;
-use super::effort::USUAL_LEVEL;
+use super::effort::{Content, USUAL_LEVEL};
 use super::error::WriteError;
 use super::ledger::{ClosedBlock, Ledger};
 use super::member::{self, MAX_MEMBER_BYTES, TAR_BLOCK_BYTES};
@@ -16,7 +16,7 @@ use crate::codec::cbor::Encoder;
 use crate::codec::manifest::IndexSegment;
 use crate::codec::{CodecError, Digest, MAX_HEADER_BYTES, header, site_info};
 use crate::endpoint::{Failure, Sink};
-use crate::record::{End, Header, SiteInfo, schema};
+use crate::record::{End, Header, Kind, SiteInfo, schema};
 
 /// How an archive is written. The records, their digests and the manifest don't depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ pub struct Writer<W> {
     ledger: Ledger,
     /// Content of the frame that fills.
     frame: Vec<u8>,
+    /// How many bytes of it belong to the full text index.
+    number_bytes: usize,
     /// Headers of the member that fills.
     member: Vec<u8>,
     /// `<kind>/<name>` of that member, or of the one whose last record's body is being written.
@@ -71,6 +73,7 @@ impl<W: Write> Writer<W> {
             state: State::New,
             ledger: Ledger::default(),
             frame: Vec::new(),
+            number_bytes: 0,
             member: Vec::new(),
             stem: String::new(),
             position: 0,
@@ -96,7 +99,7 @@ impl<W: Write> Writer<W> {
         if std::mem::replace(&mut self.state, State::Failed) == State::Records {
             self.end_member()?;
             if !self.frame.is_empty() {
-                self.output.frame(std::mem::take(&mut self.frame))?;
+                self.end_frame()?;
             }
         }
         self.output.drain()
@@ -129,7 +132,7 @@ impl<W: Write> Writer<W> {
         self.site_info_digest = blake3::hash(&content).into();
         let mut frame = Vec::new();
         member::append(SITE_MEMBER, &content, &mut frame);
-        self.output.frame(frame)?;
+        self.output.frame(frame, Content::Any)?;
         self.state = State::Records;
         Ok(())
     }
@@ -221,7 +224,7 @@ impl<W: Write> Writer<W> {
         let mut frame = Vec::new();
         member::append(ROOT_MEMBER, &root, &mut frame);
         frame.resize(frame.len() + TAR_END_BYTES, 0);
-        self.output.frame(frame)?;
+        self.output.frame(frame, Content::Any)?;
         self.output.finish()?;
         self.state = State::Finished;
         Ok(())
@@ -239,7 +242,7 @@ impl<W: Write> Writer<W> {
     fn write_group(&mut self) -> Result<(), WriteError> {
         let group: Vec<ClosedBlock> = self.ledger.take_group();
         if !group.is_empty() && !self.frame.is_empty() {
-            self.output.frame(std::mem::take(&mut self.frame))?;
+            self.end_frame()?;
         }
         for block in group {
             let position = self.position;
@@ -255,7 +258,7 @@ impl<W: Write> Writer<W> {
         let mut frame = Vec::new();
         member::append(name, content, &mut frame);
         self.position += frame.len() as u64;
-        self.output.frame(frame)
+        self.output.frame(frame, Content::Any)
     }
 
     /// Writes the member of headers that fills, if there is anything in it.
@@ -276,18 +279,28 @@ impl<W: Write> Writer<W> {
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
         self.ledger.take_bytes(bytes);
         self.position += bytes.len() as u64;
+        let is_of_numbers = self.stem.split('/').next() == Some(Kind::Fulltext.name());
         while !bytes.is_empty() {
             if self.frame.capacity() == 0 {
                 self.frame = self.output.buffer();
             }
             let (now, later) = bytes.split_at(bytes.len().min(FRAME_BYTES - self.frame.len()));
             self.frame.extend_from_slice(now);
+            self.number_bytes += if is_of_numbers { now.len() } else { 0 };
             if self.frame.len() == FRAME_BYTES {
-                self.output.frame(std::mem::take(&mut self.frame))?;
+                self.end_frame()?;
             }
             bytes = later;
         }
         Ok(())
+    }
+
+    /// Gives the frame that fills away.
+    fn end_frame(&mut self) -> Result<(), WriteError> {
+        let frame = std::mem::take(&mut self.frame);
+        let number_bytes = std::mem::take(&mut self.number_bytes);
+        let content = if number_bytes >= frame.len() / 4 * 3 { Content::Numbers } else { Content::Any };
+        self.output.frame(frame, content)
     }
 }
 

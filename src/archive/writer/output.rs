@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 
 use super::super::FRAME_BYTES;
+use super::super::effort::Content;
 use super::super::error::WriteError;
 use super::super::frame;
 use super::super::pool::Pool;
 use super::super::tail::{self, Sizes};
 
-/// The content of a frame, memory for the frame, and the level.
-type Job = (Vec<u8>, Vec<u8>, i32);
+/// The content of a frame, memory for the frame, the level, and what the content is.
+type Job = (Vec<u8>, Vec<u8>, i32, Content);
 type Done = io::Result<Packed>;
 
 /// A frame, and the memory of its content.
@@ -55,12 +56,12 @@ impl<W: Write> Output<W> {
     }
 
     /// Takes the content of the next frame.
-    pub fn frame(&mut self, content: Vec<u8>) -> Result<(), WriteError> {
+    pub fn frame(&mut self, content: Vec<u8>, sort: Content) -> Result<(), WriteError> {
         while self.pool.len() >= self.most_under_way {
             self.write_oldest()?;
         }
         let memory = self.spare_frames.pop().unwrap_or_default();
-        self.pool.push((content, memory, self.level));
+        self.pool.push((content, memory, self.level, sort));
         // Where frames come slowly, whoever is killed leaves all but the last.
         while self.pool.is_ready() {
             self.write_oldest()?;
@@ -119,8 +120,8 @@ impl<W: Write> Output<W> {
     }
 }
 
-fn compress((content, mut bytes, level): Job) -> Done {
-    frame::compress(&content, level, &mut bytes)?;
+fn compress((content, mut bytes, level, sort): Job) -> Done {
+    frame::compress(&content, level, sort, &mut bytes)?;
     // Neither is longer than a frame of 2 MiB can be.
     let sizes = Sizes { compressed: bytes.len() as u32, unpacked: content.len() as u32 };
     Ok(Packed { bytes, content, sizes })
