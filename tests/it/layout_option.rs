@@ -54,6 +54,15 @@ fn the_layouts_are_named_in_the_help_and_when_there_is_no_such_one() {
 }
 
 #[test]
+fn that_a_place_is_not_there_is_told_before_how_it_would_be_read() {
+    for options in [["--layout", "i386"], ["--arrangement", "debian"]] {
+        let output = run(&[&["info", "/nonexistent/site"], &options[..]].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("No such file or directory"), "{}", said(&output));
+    }
+}
+
+#[test]
 fn an_archive_has_no_layout_to_be_read_by() {
     let work = tempfile::tempdir().unwrap();
     let archive = work.path().join("a.ctz");

@@ -149,16 +149,18 @@ fn layout_of(target: &Path, plan: &Plan, context: &Context) -> Result<Layout> {
 
 /// Who the site belongs to: the owner of the target's data directory, else the user `citadel`, else whoever runs this.
 fn owner_of(target: &Path, context: &Context) -> SiteOwner {
-    if !rustix::process::geteuid().is_root() {
-        context
-            .screen
-            .say("not root: all files will belong to you; change their owner to the server's user before it starts");
+    let here = std::fs::metadata(target.join("data")).ok().map(|data| (data.uid(), data.gid()));
+    let owner = here.or_else(|| accounts::user_by_name("citadel"));
+    let user = rustix::process::geteuid();
+    if !user.is_root() {
+        if owner.is_none_or(|(uid, _)| uid != user.as_raw()) {
+            context.screen.say(
+                "not root: all files will belong to you; change their owner to the server's user before it starts",
+            );
+        }
         return SiteOwner::of_process();
     }
-    if let Ok(data) = std::fs::metadata(target.join("data")) {
-        return SiteOwner::ids_of(data.uid(), data.gid());
-    }
-    match accounts::user_by_name("citadel") {
+    match owner {
         Some((uid, gid)) => SiteOwner::ids_of(uid, gid),
         None => {
             context.screen.warning(

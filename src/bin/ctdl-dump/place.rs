@@ -40,6 +40,10 @@ pub fn open(path: &Path, layout: Option<Layout>, arrangement: &ArrangementOption
 
 /// Refuses what can be told of sites alone.
 pub fn refuse_site_options(path: &Path, layout: Option<Layout>, arrangement: &ArrangementOptions) -> Result<()> {
+    // What is not there is neither, as is told when it is opened.
+    if path != Path::new("-") && !path.exists() {
+        return Ok(());
+    }
     if layout.is_some() {
         usage!("--layout says how the tables of a site are to be read, and {} is none; leave it out", path.display());
     }
