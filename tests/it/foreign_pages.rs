@@ -111,3 +111,19 @@ fn a_hash_table_in_place_of_a_table_is_called_one_with_the_way_out() {
     let (output, _) = export(site.path(), false);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }
+
+#[test]
+fn an_index_in_which_a_killed_server_has_put_every_message_twice_is_no_damage() {
+    let site = unpack_site("small");
+    let before = pairs(site.path(), 0x09);
+    reload(site.path(), 0x09, |dump| {
+        let mut lines: Vec<String> = dump.lines().map(str::to_owned).collect();
+        let values = lines.iter_mut().filter(|line| line.starts_with(' ')).skip(1).step_by(2);
+        values.for_each(|value| *value = format!("{value}{}", value.trim_start()));
+        lines.join("\n") + "\n"
+    });
+    let after = pairs(site.path(), 0x09);
+    assert!(before.iter().zip(&after).all(|(before, after)| [&before.1[..], &before.1].concat() == after.1));
+    let (output, _) = export(site.path(), false);
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
+}

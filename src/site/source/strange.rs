@@ -15,6 +15,8 @@ use crate::site::layout::{self, FLOOR, MAX_TABLE_KEY_BYTES, METADATA, MessageKey
 const LEAST_PAIRS: u32 = 2;
 /// No server keeps a shorter body in table 08: all have more than 1,024 bytes.
 const LEAST_BIG_BYTES: u32 = 512;
+/// No server has come to such numbers of messages; most text and structs that are read as numbers are above.
+const MOST_MESSAGES: i64 = 1 << 56;
 /// What every entry of table 00 begins with.
 const ENTRY_MARK: u8 = 0xff;
 
@@ -89,14 +91,13 @@ impl Strange {
         }
     }
 
-    /// Whether numbers of a list are such as servers write: above 0, and rising.
+    /// Whether numbers of a list are such as messages have. They need not rise: an indexer that was killed adds the same messages once more.
     fn fits_list(&self, item: &Item) -> bool {
         let Place::Inline(value) = &item.value else { return true };
-        let mut last = 0;
-        value.chunks(self.layout.word_bytes()).all(|word| {
-            let number = layout::parse_list_key(self.layout, word).unwrap_or_default();
-            std::mem::replace(&mut last, number) < number
-        })
+        let words = value.chunks(self.layout.word_bytes());
+        words
+            .map(|word| layout::parse_list_key(self.layout, word))
+            .all(|number| number.is_some_and(|number| (1..MOST_MESSAGES).contains(&number)))
     }
 }
 
