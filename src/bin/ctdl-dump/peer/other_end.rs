@@ -1,6 +1,7 @@
 //! What a person can do about what a peer says: whose words they are, and to which command the options belong that they name.
 
 use std::borrow::Cow;
+use std::io;
 
 use ctdl_dump::wire::{Code, WireError};
 
@@ -36,9 +37,26 @@ impl OtherEnd {
                 "; --token-file must name a copy of the file that the server there was given".into()
             }
             WireError::Refused { text, .. } => self.advice_on(text),
+            WireError::Closed => self.advice_on_cut(),
+            WireError::Io { source }
+                if matches!(source.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) =>
+            {
+                self.advice_on_cut()
+            }
             _ => String::new(),
         };
         format!("{}: {error}{advice}", self.peer)
+    }
+
+    /// What can be done about a connection that has ended. What has become of a program that we have started was told.
+    fn advice_on_cut(&self) -> String {
+        match &self.peer {
+            Peer::Unix(_) | Peer::Tls { .. } => {
+                "; the `ctdl-dump serve` there may have been ended: see that it runs, then run the same command again"
+                    .into()
+            }
+            Peer::Ssh { .. } | Peer::Command(_) => String::new(),
+        }
     }
 
     /// Where the other end is, in few words; it stands before what comes from there.
@@ -140,6 +158,18 @@ mod tests {
         assert_eq!(end("ssh://new").told(&used), format!("ssh://new: {used}"), "push has that itself");
         let plain = WireError::Refused { code: Code::BUSY, text: "somebody has the lease".into() };
         assert_eq!(end("tls://new").told(&plain), format!("tls://new:20080: {plain}"));
+    }
+
+    #[test]
+    fn it_is_said_what_to_do_about_a_server_that_has_gone() {
+        let reset = || WireError::Io { source: io::ErrorKind::ConnectionReset.into() };
+        for error in [reset(), WireError::Closed] {
+            let told = end("unix:/run/s").told(&error);
+            assert!(told.contains("run the same command again"), "{told}");
+        }
+        assert_eq!(end("cmd:x").told(&reset()), format!("cmd:x: {}", reset()));
+        let interrupted = || WireError::Io { source: io::Error::other(crate::interrupt::InterruptedBySignal) };
+        assert_eq!(end("tls://new").told(&interrupted()), format!("tls://new:20080: {}", interrupted()));
     }
 
     #[test]
