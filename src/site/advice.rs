@@ -11,6 +11,13 @@ pub(super) fn advice_on_writing(error: &std::io::Error) -> &'static str {
         Some(Errno::NOSPC | Errno::DQUOT) => "; make room on the disk of the target, or choose a target on another",
         Some(Errno::MFILE | Errno::NFILE) => TOO_MANY_OPEN,
         Some(Errno::IO) => "; the disk reports errors: look at the kernel's log before anything else",
+        Some(Errno::FBIG) => {
+            "; no file may be so large here: raise the limit (ulimit -f), or choose a target on another file system"
+        }
+        // A site that was read below a short path can be too deep for a long one, and for the directory that it is built in.
+        Some(Errno::NAMETOOLONG) => {
+            "; a path has at most 4,095 bytes, a name 255: import into a directory with a short path (/c), and rename that when it is complete"
+        }
         _ => "",
     }
 }
@@ -48,6 +55,9 @@ mod tests {
         for told in [file.to_string(), table.to_string()] {
             assert!(told.contains("(os error 28); make room on the disk"), "{told}");
         }
+        let deep =
+            WriteSiteError::Io { path: PathBuf::from("/site/files/a"), source: Errno::NAMETOOLONG.into() }.to_string();
+        assert!(deep.contains("import into a directory with a short path"), "{deep}");
         assert_eq!(advice_on_writing(&Errno::NOENT.into()), "");
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Reached {
     pub leaves: PageSet,
     /// Those that have none of the keys that the pages above them say, and what these say.
     pub misplaced: BTreeMap<u32, Bounds>,
+    /// Whether any leaf has a key that the pages above it don't say.
+    pub has_strays: bool,
     /// Whether all internal pages could be followed.
     pub is_whole: bool,
 }
@@ -25,7 +27,8 @@ pub(super) struct Reached {
 impl Reached {
     /// Follows the internal pages. A broken link is passed over: this decides between pages that are equal otherwise, and names what was replaced.
     pub fn of(table: &Table) -> Reached {
-        let mut reached = Reached { leaves: PageSet::new(), misplaced: BTreeMap::new(), is_whole: true };
+        let (leaves, misplaced) = (PageSet::new(), BTreeMap::new());
+        let mut reached = Reached { leaves, misplaced, has_strays: false, is_whole: true };
         let mut seen = PageSet::new();
         let root = table.meta().root;
         seen.insert(root);
@@ -73,9 +76,12 @@ impl Reached {
             Ok((Some(Half::Inline(key)), _)) => Some(key),
             _ => None,
         };
-        let mut keys = (0..items).step_by(2).filter_map(key).peekable();
-        let has_keys = keys.peek().is_some();
-        if has_keys && !keys.any(|key| bounds.have(key)) && self.misplaced.len() < MOST_PAGES {
+        let (mut at_home, mut strays) = (0, 0);
+        for key in (0..items).step_by(2).filter_map(key) {
+            *if bounds.have(key) { &mut at_home } else { &mut strays } += 1;
+        }
+        self.has_strays |= strays > 0;
+        if at_home == 0 && strays > 0 && self.misplaced.len() < MOST_PAGES {
             self.misplaced.insert(number, bounds);
         }
     }

@@ -67,9 +67,9 @@ impl<'t> SalvageItems<'t> {
         self.losses
     }
 
-    /// Whether the leaves, once all pairs were taken, are one chain, so that none is missing and none stands in the place of another with other links.
+    /// Whether the leaves, once all pairs were taken, are one chain, and have the keys that the pages above them say: then none is missing, and none stands in the place of another.
     pub fn is_chain_whole(&self) -> bool {
-        self.first_leaves == 1 && !self.has_loose_link
+        self.first_leaves == 1 && !self.has_loose_link && !self.torn.reached.has_strays
     }
 
     /// Copies a page, so that values can be read while its items are looked at.

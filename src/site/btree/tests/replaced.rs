@@ -86,6 +86,7 @@ fn a_salvage_names_a_leaf_that_stands_in_the_place_of_another() {
                 let mut items = torn.items();
                 let found: Pairs = items.by_ref().map(|taken| (taken.key, Vec::new())).collect();
                 let lost: Vec<_> = pairs.keys().filter(|key| !found.contains_key(*key)).collect();
+                let is_chain_whole = items.is_chain_whole();
                 let losses = items.into_losses();
                 let Some(loss) = losses.pages.get(&(*number as u32)) else {
                     assert!(
@@ -94,6 +95,7 @@ fn a_salvage_names_a_leaf_that_stands_in_the_place_of_another() {
                     );
                     continue;
                 };
+                assert!(!is_chain_whole, "page {number}");
                 assert!(loss.troubles.contains(&Trouble::Misplaced), "{loss:?}");
                 assert!(lost.iter().all(|key| loss.after.as_ref().is_none_or(|after| after <= *key)));
                 assert!(lost.iter().all(|key| loss.before.as_ref().is_none_or(|before| before > *key)));
@@ -112,7 +114,7 @@ fn tables_that_libdb_has_filled_and_emptied_have_nothing_that_their_trees_dont_l
             assert_same(&read(&made.path).unwrap(), &pairs, "read");
             let torn = TornTable::open(&made.path).unwrap();
             let mut items = torn.items();
-            assert!(items.by_ref().all(|taken| taken.is_reached) && torn.is_tree_whole());
+            assert!(items.by_ref().all(|taken| taken.is_reached) && torn.is_tree_whole() && items.is_chain_whole());
             assert_eq!(items.into_losses(), PageLosses::default());
         }
     }

@@ -150,3 +150,23 @@ fn an_interrupt_ends_it() {
     let ended = salvage_table(&torn.table(0), &into, torn.scratch.path(), &interrupted);
     assert!(matches!(ended, Err(SalvageError::Interrupted)));
 }
+
+#[test]
+fn a_table_that_was_torn_is_called_whole_only_if_its_leaves_prove_it() {
+    let torn = Torn::small();
+    // Settings: more than one leaf. Without the page above them all leaves are there, and each names the next.
+    torn.tear(13, |bytes| page(bytes, 1).fill(0));
+    let salvaged = torn.salvage();
+    assert!(texts(&salvaged.losses).is_empty(), "{:?}", texts(&salvaged.losses));
+    // A leaf that says that it is the only one.
+    let torn = Torn::small();
+    torn.tear(13, |bytes| {
+        let leaf = pages_of_type(bytes, LEAF)[0];
+        page(bytes, leaf)[12..20].fill(0);
+    });
+    let texts = texts(&torn.salvage().losses);
+    assert!(
+        texts[0].starts_with("table cdb.0d: whatever could be had was taken, and nothing shows whether"),
+        "{texts:?}"
+    );
+}
