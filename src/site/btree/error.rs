@@ -250,7 +250,7 @@ pub enum Damage {
     },
     /// A leaf with pairs that the tree doesn't lead to.
     #[error(
-        "nothing leads to this page, which is not free and holds {pairs} pairs, the first with the key {first} (there are {pages} such pages): a page above it was replaced, or a change was written in part; `export --salvage` takes such pairs too"
+        "nothing leads to this page, which is not free and holds {pairs} pairs, the first with the key {first} (there are {pages} such pages): a page above it was replaced, or a change was written in part"
     )]
     Unreached {
         /// Its pairs.

@@ -65,7 +65,7 @@ pub enum ReadSiteError {
         limit: usize,
     },
     /// A page of a table has none of its pairs.
-    #[error("{path}: none of the {pairs} pairs of page {page}, the first with the key {first}, is like those of this table: a page of another table stands in the place of one whose pairs are lost. Restore this file from a backup; `export --salvage` goes on with what there is, and names the page", path = path.display())]
+    #[error("{path}: none of the {pairs} pairs of page {page}, the first with the key {first}, is like those of this table: a page of another table stands in the place of one whose pairs are lost; restore this file from a backup", path = path.display())]
     ForeignPage {
         /// The table.
         path: PathBuf,
